@@ -1,0 +1,205 @@
+// The daemon link: one table of messages for every binding. A daemon asks and is answered; the server sends rows that are acknowledged.
+// Frames, as JSON text:  daemon → server  {id, type, body}      server → daemon  {re, body} | {re, problem} | {seq, type, body}
+
+import { z } from 'zod'
+import type { AttemptReason } from '../core/reason.ts'
+import { attemptReasons } from '../core/reason.ts'
+import { errorClass, numberedEvent, usage } from './events.ts'
+import { daemonOffer, profile } from './fleet.ts'
+import { instant, limits } from './names.ts'
+import { evidence, task } from './task.ts'
+
+/** The version this build speaks; a server also speaks the one before. */
+export const protocolVersion = 1
+export const oldestProtocolVersion = 1
+
+/** The claim a message speaks for: every report carries both, and an older epoch is refused. */
+const owner = { attemptId: z.string(), epoch: z.number().int().positive() }
+
+/** The part of a task that a daemon needs to run it. */
+const taskToRun = z.object({
+  ...task.pick({
+    id: true,
+    type: true,
+    title: true,
+    prompt: true,
+    input: true,
+    expect: true,
+    repo: true,
+    harness: true,
+    model: true,
+    autonomy: true,
+    role: true,
+    labels: true,
+    workspace: true,
+    checks: true,
+    budgets: true,
+    runningTimeoutMs: true,
+    setupTimeoutMs: true,
+    checkTimeoutMs: true,
+    correlationId: true,
+    hops: true,
+    createdBy: true,
+  }).shape,
+})
+
+export const assignment = z.object({
+  ...owner,
+  n: z.number().int().describe('The attempt’s number'),
+  task: taskToRun,
+  profile: profile.nullable().describe('As chosen at the claim; null: the built-in default'),
+})
+export type Assignment = z.infer<typeof assignment>
+
+/** Where a run stands. `finishing`: the agent ended; capture and checks go on. */
+export const phase = z.enum(['preparing', 'running', 'finishing'])
+
+const runReport = z.object({
+  ...owner,
+  phase,
+  harness: z.string().nullable(),
+  harnessVersion: z.string().nullable(),
+  model: z.string().nullable(),
+  containment: z.string().nullable(),
+})
+export type RunReport = z.infer<typeof runReport>
+
+/** What every final report says about the run. */
+const ending = {
+  ...owner,
+  at: instant.describe('When it ended, on the host'),
+  exitCode: z.number().int().nullable(),
+  signal: z.string().nullable(),
+  usage: usage.nullable(),
+  costUsd: z.number().nullable(),
+  evidence: evidence.nullable(),
+  output: z.unknown().optional(),
+  withheld: z.array(z.string()),
+  sessionRef: z.string().nullable().describe('The agent’s own id of the conversation'),
+}
+
+const reason = z.enum(attemptReasons as [AttemptReason, ...AttemptReason[]]) // not empty: a constant table
+
+export const fromDaemon = {
+  register: {
+    input: z.object({
+      protocol: z.number().int(),
+      key: z.string().min(20).max(200).describe('The daemon’s own secret, made once per identity and workspace'),
+      bootId: z.string().max(100).describe('New with each start of the daemon'),
+      offer: daemonOffer,
+      running: z.array(runReport).describe('“I run X, Y”'),
+    }),
+    reply: z.object({
+      daemonId: z.string(),
+      teamId: z.string(),
+      protocol: z.number().int(),
+      serverVersion: z.string(),
+      serverTime: instant,
+      leaseTtlMs: z.number().int(),
+      heartbeatIntervalMs: z.number().int(),
+      kept: z.array(z.string()).describe('Attempts of `running` that are still this daemon’s'),
+      lost: z.array(z.object({ attemptId: z.string(), detail: z.string() })).describe('Stop these and salvage'),
+      cancelled: z.array(z.string()).describe('Still owned, but their task was cancelled: stop and report'),
+      assigned: z.array(assignment).describe('“You own Z”: granted, but not in `running`'),
+    }),
+  },
+  heartbeat: {
+    input: z.object({
+      runs: z.array(runReport),
+      draining: z.boolean(),
+      freeDiskBytes: z.number().nullable(),
+      freeMemoryBytes: z.number().nullable(),
+    }),
+    reply: z.object({
+      renewed: z.array(z.string()),
+      lost: z.array(z.object({ attemptId: z.string(), detail: z.string() })),
+      cancelled: z.array(z.string()),
+      draining: z.boolean(),
+    }),
+  },
+  /** Held by the server until there is work or `waitMs` is over. A newer claim of the same daemon replaces the older, which is answered empty. */
+  claim: {
+    input: z.object({
+      max: z.number().int().min(1).max(100),
+      waitMs: z.number().int().min(0).max(60_000),
+      taskId: z.string().nullable().describe('Only this task (daemon once)'),
+    }),
+    reply: z.object({ assignments: z.array(assignment) }),
+  },
+  events: {
+    input: z.object({ ...owner, events: z.array(numberedEvent).min(1).max(limits.eventsPerBatch) }),
+    reply: z.object({
+      next: z
+        .number()
+        .int()
+        .describe('The seq the server expects next; less than what was sent: send again from there'),
+    }),
+  },
+  result: { input: z.object(ending), reply: z.object({ taskState: z.string() }) },
+  fail: {
+    input: z.object({
+      ...ending,
+      reason,
+      detail: z.string().max(4_000),
+      class: errorClass.nullable(),
+      resetAt: instant.nullable().describe('When a spent quota returns'),
+    }),
+    reply: z.object({ taskState: z.string() }),
+  },
+  abort: {
+    input: z.object({ ...ending, detail: z.string().max(4_000) }),
+    reply: z.object({ taskState: z.string() }),
+  },
+  request: {
+    input: z.object({
+      ...owner,
+      requestId: z.string(),
+      kind: z.enum(['permission', 'question']),
+      title: z.string().max(500),
+      body: z.record(z.string(), z.unknown()),
+      options: z.array(z.object({ id: z.string(), label: z.string() })),
+      expiresAt: instant,
+    }),
+    reply: z.object({}),
+  },
+  salvage: {
+    input: z.object({
+      ...owner,
+      kind: z.enum(['events', 'checkpoint', 'result']),
+      detail: z.string().max(4_000),
+      evidence: evidence.nullable(),
+      events: z.array(numberedEvent).max(limits.eventsPerBatch),
+    }),
+    reply: z.object({}),
+  },
+  ack: { input: z.object({ seq: z.number().int() }), reply: z.object({}) },
+} as const
+
+/** Rows per daemon with a seq, re-sent until acknowledged. */
+export const fromServer = {
+  assigned: z.object({ assignment }),
+  cancel: z.object(owner),
+  answer: z.object({
+    requestId: z.string(),
+    attemptId: z.string(),
+    optionId: z.string().nullable(),
+    text: z.string().nullable(),
+    by: z.string(),
+  }),
+  message: z.object({ attemptId: z.string(), text: z.string(), by: z.string() }),
+  drain: z.object({ on: z.boolean() }),
+} as const
+
+export type FromDaemon = keyof typeof fromDaemon
+export type FromDaemonBody<T extends FromDaemon> = z.infer<(typeof fromDaemon)[T]['input']>
+export type FromDaemonReply<T extends FromDaemon> = z.infer<(typeof fromDaemon)[T]['reply']>
+export type FromServer = keyof typeof fromServer
+export type FromServerBody<T extends FromServer> = z.infer<(typeof fromServer)[T]>
+
+export const requestFrame = z.object({ id: z.number().int(), type: z.string(), body: z.unknown() })
+export const serverFrame = z.union([
+  z.object({ re: z.number().int(), body: z.unknown() }),
+  z.object({ re: z.number().int(), problem: z.object({ code: z.string(), detail: z.string() }) }),
+  z.object({ seq: z.number().int(), type: z.string(), body: z.unknown() }),
+])
+export type ServerFrame = z.infer<typeof serverFrame>
