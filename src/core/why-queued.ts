@@ -21,7 +21,7 @@ export function whyQueued(needs: Requirements, candidates: readonly Candidate[])
   for (const need of needsInOrder) {
     const next = left.filter(({ offer }) => meets(need, needs, offer))
     if (next.length === 0) return lacking(needs, need, met, left.length)
-    if (phrase(needs, need) !== '') met.push(need)
+    if (asked(needs, need)) met.push(need)
     left = next
   }
   const ready = left.filter((daemon) => !daemon.draining)
@@ -59,6 +59,13 @@ function fitting(n: number): string {
 
 function count(n: number, noun: string): string {
   return `${n} ${noun}${n === 1 ? '' : 's'}`
+}
+
+/** True for a need that the task stated; the others are only spoken of when nobody meets them. */
+function asked(needs: Requirements, need: Need): boolean {
+  if (need === 'type') return needs.type !== 'freeform'
+  if (need === 'harness') return needs.harness !== null
+  return need !== 'only' && phrase(needs, need) !== ''
 }
 
 function phrase(needs: Requirements, need: Need): string {

@@ -1,0 +1,120 @@
+// Who may take what, and what is said when nobody may.
+
+import { describe, expect, it } from 'vitest'
+import { evaluate, namedTasks } from '../../src/core/condition.ts'
+import type { Offer, Requirements } from '../../src/core/routing.ts'
+import { fit, laneKey } from '../../src/core/routing.ts'
+import type { Candidate } from '../../src/core/why-queued.ts'
+import { whyQueued } from '../../src/core/why-queued.ts'
+
+const needs: Requirements = {
+  teamId: 't',
+  pool: null,
+  daemon: null,
+  repo: null,
+  role: null,
+  type: 'freeform',
+  harness: null,
+  profiles: [],
+  labels: [],
+}
+const offer: Offer = {
+  daemonId: 'd1',
+  teamId: 't',
+  pool: null,
+  repos: ['acme/app'],
+  roles: [],
+  labels: [],
+  types: [],
+  harnesses: ['codex', 'shell'],
+  profiles: [],
+  only: {},
+}
+
+function candidate(changes: Partial<Offer> = {}, rest: Partial<Candidate> = {}): Candidate {
+  return { offer: { ...offer, ...changes }, name: 'host', draining: false, running: 0, maxAgents: 2, ...rest }
+}
+
+describe('fit', () => {
+  it.each<[string, Partial<Requirements>, Partial<Offer>, string]>([
+    ['another team', { teamId: 'u' }, {}, 'team'],
+    ['a pool it is not in', { pool: 'p' }, {}, 'pool'],
+    ['a pin to another daemon', { daemon: 'd2' }, {}, 'daemon'],
+    ['a repository it does not serve', { repo: 'x' }, {}, 'repo'],
+    ['a role it does not have', { role: 'qa' }, {}, 'role'],
+    ['a type it does not take', { type: 'plan' }, { types: ['freeform'] }, 'type'],
+    ['a label it does not carry', { labels: ['gpu'] }, { labels: ['big'] }, 'labels'],
+    ['a harness it does not have', { harness: 'pi' }, {}, 'harness'],
+    ['any harness where none is ready', {}, { harnesses: [] }, 'harness'],
+    ['a profile it does not serve', { profiles: ['p1'] }, {}, 'profiles'],
+    [
+      'a profile whose harness is not ready',
+      { profiles: ['p1'] },
+      { profiles: [{ id: 'p1', harness: 'pi' }] },
+      'profiles',
+    ],
+    ['something else than the daemon insists on', { role: null }, { only: { role: 'qa' } }, 'only'],
+  ])('refuses %s', (_, wanted, has, lacks) => {
+    expect(fit({ ...needs, ...wanted }, { ...offer, ...has })).toEqual({ fits: false, lacks })
+  })
+
+  it('takes the first allowed profile in the daemon’s order, and its harness', () => {
+    const profiles = [
+      { id: 'p1', harness: 'pi' },
+      { id: 'p2', harness: 'codex' },
+      { id: 'p3', harness: null },
+    ]
+    expect(fit(needs, { ...offer, profiles })).toEqual({ fits: true, profile: 'p2', rank: 1, harness: 'codex' })
+    expect(fit({ ...needs, profiles: ['p3'] }, { ...offer, profiles })).toEqual({
+      fits: true,
+      profile: 'p3',
+      rank: 2,
+      harness: null,
+    })
+    expect(fit(needs, offer)).toEqual({ fits: true, profile: null, rank: 0, harness: null })
+  })
+
+  it('shares a lane between equal needs, whatever their order', () => {
+    expect(laneKey({ ...needs, labels: ['a', 'b'] })).toBe(laneKey({ ...needs, labels: ['b', 'a'] }))
+    expect(laneKey({ ...needs, labels: ['a'] })).not.toBe(laneKey({ ...needs, profiles: ['a'] }))
+  })
+})
+
+describe('why a task is queued', () => {
+  it.each<[string, Partial<Requirements>, Candidate[]]>([
+    ['no daemon is connected; start one with: capstan daemon', {}, []],
+    [
+      'no connected daemon serves repo acme/app with role qa; 2 serve repo acme/app',
+      { repo: 'acme/app', role: 'qa' },
+      [candidate(), candidate(), candidate({ repos: [] })],
+    ],
+    ['no connected daemon serves repo x', { repo: 'x' }, [candidate()]],
+    ['no connected daemon has harness pi ready', { harness: 'pi' }, [candidate()]],
+    ['1 daemon fits, full (2 of 2 agents at work)', {}, [candidate({}, { running: 2 })]],
+    ['1 daemon would fit, but it is draining', {}, [candidate({}, { draining: true })]],
+    ['2 daemons fit with room; the task is about to be claimed', {}, [candidate(), candidate()]],
+  ])('%s', (sentence, wanted, candidates) => {
+    expect(whyQueued({ ...needs, ...wanted }, candidates)).toBe(sentence)
+  })
+})
+
+describe('a claim condition', () => {
+  const done = { op: 'task_status', taskId: 'a', statuses: ['completed'] } as const
+  const accepted = { op: 'task_accepted', taskId: 'b' } as const
+  const states = (a: string, b: 'pending' | 'accepted' | 'rejected') => (id: string) =>
+    id === 'a' ? { state: a as 'completed', verdict: null } : { state: 'completed' as const, verdict: b } // the state is one of the names below
+
+  it('is met, open or past hope', () => {
+    const both = { op: 'all', conditions: [done, accepted] } as const
+    expect(evaluate(both, states('completed', 'accepted'))).toEqual({ is: 'met' })
+    expect(evaluate(both, states('running', 'accepted'))).toEqual({ is: 'open' })
+    expect(evaluate(both, states('completed', 'pending'))).toEqual({ is: 'open' })
+    expect(evaluate(both, states('failed', 'pending')).is).toBe('unsatisfiable')
+    expect(evaluate({ op: 'any', conditions: [done, accepted] }, states('failed', 'pending'))).toEqual({ is: 'open' })
+    expect(namedTasks(both)).toEqual(['a', 'b'])
+  })
+
+  it('on a task that does not exist is past hope', () => {
+    expect(evaluate(done, () => null)).toEqual({ is: 'unsatisfiable', because: 'there is no task a' })
+  })
+})
