@@ -11,11 +11,20 @@ if (major < 24) {
   )
   process.exit(78)
 } else {
-  import('../dist/main.js').then(
-    (main) => main.run(process.argv.slice(2)),
-    (error) => {
-      process.stderr.write('capstan could not load: ' + (error && error.stack) + '\n')
-      process.exit(70)
-    },
-  )
+  import('node:module').then(cacheCompiledCode).then(start).then(null, failed)
+}
+
+/** Compiled code is kept in the user's own cache folder: one in the shared temp folder could be written by others. */
+function cacheCompiledCode(nodeModule) {
+  var cache = process.env.XDG_CACHE_HOME || (process.env.HOME && process.env.HOME + '/.cache')
+  if (cache && !process.env.NODE_COMPILE_CACHE) nodeModule.enableCompileCache(cache + '/capstan')
+}
+
+function start() {
+  return import('../dist/main.js').then((main) => main.run(process.argv.slice(2)))
+}
+
+function failed(error) {
+  process.stderr.write('capstan could not load: ' + (error instanceof Error ? error.stack : error) + '\n')
+  process.exit(70)
 }

@@ -8,6 +8,7 @@ interface Row {
 }
 
 export const problems = {
+  usage: { status: 400, title: 'The command is not valid', remedy: 'Add --help to see options and examples.' },
   invalid_request: {
     status: 400,
     title: 'The request is not valid',
@@ -60,6 +61,11 @@ export const problems = {
     remedy: 'Connect with the identity that owns the pool, or choose another pool.',
   },
   not_found: { status: 404, title: 'Not found', remedy: 'Check the id; it may belong to another team.' },
+  method_not_allowed: {
+    status: 405,
+    title: 'The path does not take this method',
+    remedy: 'Look the operation up in /openapi.json.',
+  },
   already_exists: {
     status: 409,
     title: 'It exists already',
@@ -118,6 +124,11 @@ export const problems = {
     status: 422,
     title: 'The workspace could not be made',
     remedy: 'Mend the repository as the detail says, then: capstan task retry ID',
+  },
+  not_executable: {
+    status: 422,
+    title: 'The program cannot be started',
+    remedy: "Install it on that host, or correct the command in the harness's settings.",
   },
   configuration: { status: 422, title: 'The configuration is not valid', remedy: 'Correct the named setting.' },
   internal: { status: 500, title: 'The server failed', remedy: "Look at the server's log for this instance." },

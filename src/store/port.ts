@@ -55,8 +55,11 @@ export type Note =
 
 export interface Store {
   readonly dialect: Dialect
-  /** Runs a command; resolves when its changes are durable. A throw rolls back this command only. */
-  run<T>(work: (tx: Tx) => Work<T>): Promise<T>
+  /**
+   * Runs a command; resolves when its changes are durable. A throw rolls back this command only. `work` may be called again (a conflict
+   * with another replica), so it must not change anything outside the transaction.
+   */
+  run<T>(work: (tx: Tx) => Work<T>, options?: RunOptions): Promise<T>
   /** Runs queries that change nothing. */
   read<T>(work: (tx: Tx) => Work<T>): Promise<T>
   /** Hears the notes of all replicas. Returns how to stop. */
@@ -64,6 +67,11 @@ export interface Store {
   /** Holds leadership while `work` runs; waits for it first. One holder among all replicas. SQLite: at once. */
   lead(work: (signal: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<void>
   close(): Promise<void>
+}
+
+export interface RunOptions {
+  /** Many small commands like this one come at once (creates, events): PostgreSQL commits those of a tick together, as SQLite always does. */
+  readonly group?: true
 }
 
 /** What a task says, fixed at creation; stored as one JSON document beside the columns that are searched. */
@@ -107,6 +115,14 @@ export interface TaskRecord {
   readonly endedAt: number | null
   /** Same order as `task.attempts`. */
   readonly attempts: readonly AttemptRecord[]
+  /** The daemon that alone may take it until then (its session lives there); `needs` says what holds afterwards. */
+  readonly sticky: Sticky | null
+}
+
+export interface Sticky {
+  readonly daemonId: string
+  /** ms since the epoch. */
+  readonly until: number
 }
 
 /** An attempt with what is live or reported about it, beside the state machine's part. */
@@ -162,6 +178,8 @@ export interface NewTask {
   readonly createdBy: string
   /** With the hash of the whole body: the same key and body give the first task again, the same key and another body are refused. */
   readonly idempotency: { readonly key: string; readonly bodyHash: string } | null
+  readonly stickyDaemon?: Sticky
+  readonly sessionKey?: string
 }
 
 /** What a claim hands out. */

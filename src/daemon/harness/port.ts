@@ -57,6 +57,8 @@ export interface Reduced<S> {
 export interface ExitFacts {
   readonly code: number | null
   readonly signal: string | null
+  /** When it ended, ms since the epoch, as the exit file says; turns "try again at 2:27 AM" into an instant. Without it `resetAt` may stay null. */
+  readonly at?: number
 }
 
 /** What the adapter concludes when the process has ended. Success needs the CLI's own terminal event, never the exit code alone. */
@@ -84,6 +86,8 @@ export interface Summary {
 /**
  * `S` is the parser's state: plain JSON, because it is committed to the journal with the offset and the events after each batch of lines.
  * `reduce` and `finish` are pure: a restarted daemon replays from the last commit and must get the same events.
+ * A `usage` event tells the attempt's total so far, not a difference: the newest one holds, and an exact one (no `estimate`) replaces the
+ * estimates before it. `turn_end` ends the agent's whole answer to the prompt, not each call of the model.
  */
 export interface Harness<S = unknown> {
   readonly name: string
@@ -93,6 +97,8 @@ export interface Harness<S = unknown> {
   readonly autonomies: readonly Autonomy[]
   /** Variables of the host that reach the run: names, or prefixes that end in `*`. */
   readonly passEnv: readonly string[]
+  /** Further names or prefixes, as the CLI's own configuration on this host says (a provider's key, a cloud's variables). */
+  moreEnv?(host: HostProbe): readonly string[]
   detect(host: HostProbe): Promise<HarnessFound>
   launch(input: RunInput): Launch
   initial(): S

@@ -1,0 +1,89 @@
+// capstan profile add, ls, show, set, rm
+
+import { formatDuration } from '../../lib/duration.ts'
+import type { ProfileSettings, ProfileView } from '../../protocol/fleet.ts'
+import { connect } from '../connection.ts'
+import type { Context } from '../context.ts'
+import { relative } from '../render/figures.ts'
+import { pairLines, tableLines } from '../render/table.ts'
+import { oneLine } from '../render/visible.ts'
+import { wrap } from '../render/wrap.ts'
+import type { Given, none } from '../spec.ts'
+import type { profileOptions } from './options.ts'
+
+type Settings = Given<typeof profileOptions>
+
+export async function addProfile(given: Settings, context: Context): Promise<number> {
+  const client = await connect(context)
+  const body = { name: given.args[0] ?? '', ...settingsOf(given) }
+  return say(await client.call('createProfile', { body, signal: context.signal }), context)
+}
+
+export async function setProfile(given: Settings, context: Context): Promise<number> {
+  const client = await connect(context)
+  const params = { id: given.args[0] ?? '' }
+  const before = await client.call('getProfile', { params, signal: context.signal })
+  const body = { name: before.name, ...before.settings, ...settingsOf(given) }
+  return say(await client.call('replaceProfile', { params, body, signal: context.signal }), context)
+}
+
+export async function showProfile({ args }: Given<typeof none>, context: Context): Promise<number> {
+  const client = await connect(context)
+  return say(await client.call('getProfile', { params: { id: args[0] ?? '' }, signal: context.signal }), context)
+}
+
+export async function listProfiles(_: Given<typeof none>, { terminal, json, ...context }: Context): Promise<number> {
+  const { items } = await (await connect(context)).call('listProfiles', { signal: context.signal })
+  if (json) terminal.json(items)
+  else if (items.length === 0) terminal.out('no profiles; make one with: capstan profile add NAME --harness codex')
+  else {
+    const rows = items.map(({ name, version, settings }) => [
+      oneLine(name),
+      String(version),
+      oneLine([settings.harness, settings.model].filter((each) => each !== undefined).join(', ')),
+      oneLine(settings.description ?? ''),
+    ])
+    const table = { head: ['NAME', 'VERSION', 'HARNESS', 'DESCRIPTION'], rows, flexible: 3, right: [1] }
+    terminal.out(...tableLines(table, terminal.width, terminal.style))
+  }
+  return 0
+}
+
+export async function removeProfile({ args }: Given<typeof none>, context: Context): Promise<number> {
+  const client = await connect(context)
+  const id = args[0] ?? ''
+  await client.call('removeProfile', { params: { id }, signal: context.signal })
+  if (context.json) context.terminal.json({ removed: id })
+  else context.terminal.out(`${id} is removed`)
+  return 0
+}
+
+function say(profile: ProfileView, { json, terminal, clock }: Context): number {
+  if (json) {
+    terminal.json(profile)
+    return 0
+  }
+  const { name, id, version, settings, updatedAt } = profile
+  const known = Object.entries(settings).map(([key, value]) => [key, text(key, value)] as const)
+  const pairs = [
+    ['name', name],
+    ['id', id],
+    ['version', `${version}, ${relative(updatedAt, clock.now())}`],
+    ...known,
+  ] as const
+  const lines = pairs.map(([key, value]) => [key, oneLine(value ?? '')] as const)
+  terminal.out(...pairLines(lines, terminal.style).flatMap((line) => wrap(line, terminal.width)))
+  return 0
+}
+
+function text(key: string, value: unknown): string {
+  if (key.endsWith('Ms')) return formatDuration(Number(value))
+  return Array.isArray(value) ? value.join(', ') : String(value)
+}
+
+function settingsOf({ options }: Settings): ProfileSettings {
+  const { timeout, requiredEnv, passEnv, requiredTools, workspaceModes, ...rest } = options
+  const lists = { requiredEnv, passEnv, requiredTools, workspaceModes, runningTimeoutMs: timeout }
+  const given = Object.entries({ ...rest, ...lists }).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(given) as ProfileSettings // the parser has checked the choices against the same words
+}

@@ -1,0 +1,73 @@
+// Hosts as a table, and one host on a page.
+
+import type { DaemonView, HarnessFound } from '../../protocol/fleet.ts'
+import { bytes, relative } from './figures.ts'
+import type { Style } from './style.ts'
+import { tableLines } from './table.ts'
+import type { Sheet } from './task-list.ts'
+import { oneLine } from './visible.ts'
+import { pad, wrap } from './wrap.ts'
+
+export function hostTable(hosts: readonly DaemonView[], sheet: Sheet): readonly string[] {
+  const rows = hosts.map((host) => [
+    oneLine(host.name),
+    { text: stateOf(host), paint: paintState(host, sheet.style) },
+    `${host.running}/${host.maxAgents}`,
+    host.connected ? 'now' : relative(host.lastSeenAt, sheet.now),
+    oneLine(host.repos.map((repo) => repo.slug).join(', ')),
+  ])
+  const table = { head: ['NAME', 'STATE', 'AGENTS', 'SEEN', 'REPOS'], rows, flexible: 4 }
+  return tableLines(table, sheet.width, sheet.style)
+}
+
+export function hostPage(host: DaemonView, sheet: Sheet): readonly string[] {
+  const { style } = sheet
+  const free = [
+    host.freeDiskBytes === null ? '' : `disk ${bytes(host.freeDiskBytes)}`,
+    host.freeMemoryBytes === null ? '' : `memory ${bytes(host.freeMemoryBytes)}`,
+  ]
+  const facts: readonly (readonly [string, string])[] = [
+    ['id', host.id],
+    ['agents', `${host.running} of ${host.maxAgents} at work`],
+    ['seen', host.connected ? 'connected' : relative(host.lastSeenAt, sheet.now)],
+    ['host', `${host.hostId}, ${host.platform}, Capstan ${host.version}`],
+    ['free', free.filter((each) => each !== '').join(', ')],
+    ['pool', host.pool ?? ''],
+    ['roles', host.roles.join(', ')],
+    ['labels', host.labels.join(', ')],
+    ['profiles', host.profiles.join(', ')],
+    ['types', host.types.join(', ')],
+    ...host.repos.map((repo) => ['repo', repo.problem === null ? repo.slug : `${repo.slug}: ${repo.problem}`] as const),
+    ...host.harnesses.map((each) => ['harness', harnessText(each)] as const),
+  ]
+  const shown = facts.filter(([, value]) => value !== '')
+  return [
+    `${style.bold(oneLine(host.name))}  ${paintState(host, style)(stateOf(host))}`,
+    '',
+    ...shown.flatMap(([name, value]) => hanging(name, oneLine(value), sheet)),
+  ]
+}
+
+/** `codex 0.142.0`, or what is missing. */
+export function harnessText(found: HarnessFound): string {
+  if (found.ready) return found.version === null ? found.name : `${found.name} ${found.version}`
+  return `${found.name}: ${found.problem ?? 'not ready'}`
+}
+
+const nameColumns = 8
+
+function hanging(name: string, value: string, { style, width }: Sheet): readonly string[] {
+  const [first = '', ...rest] = wrap(value, width - nameColumns - 2)
+  const space = ' '.repeat(nameColumns + 2)
+  return [`${style.dim(pad(name, nameColumns))}  ${first}`, ...rest.map((line) => space + line)]
+}
+
+function stateOf(host: DaemonView): string {
+  if (!host.connected) return 'away'
+  return host.draining ? 'draining' : 'connected'
+}
+
+function paintState(host: DaemonView, style: Style): (text: string) => string {
+  if (!host.connected) return style.dim
+  return host.draining ? style.yellow : style.green
+}

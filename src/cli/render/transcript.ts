@@ -1,0 +1,153 @@
+// An agent at work, as a person wants to read it: what it says, which tool it ran, what went wrong. A pure reducer over events.
+
+import { formatDuration } from '../../lib/duration.ts'
+import type { EventBody, TranscriptEvent } from '../../protocol/events.ts'
+import { plural } from './figures.ts'
+import type { Look } from './outcome.ts'
+import { oneLine, visible } from './visible.ts'
+import { cut, wrap } from './wrap.ts'
+
+export interface Shown {
+  readonly attempt: number
+  /** Open tool calls by id: their line, to be named again when others ran in between. */
+  readonly tools: Readonly<Record<string, string>>
+  /** The tool call whose line was written last, if nothing came after it. */
+  readonly lastTool: string | null
+  /** A blank line stands before the next paragraph. */
+  readonly spoke: boolean
+}
+
+export const nothingShown: Shown = { attempt: 0, tools: {}, lastTool: null, spoke: false }
+
+export interface Told {
+  readonly shown: Shown
+  readonly lines: readonly string[]
+}
+
+const thinkingLines = 3
+
+/** The lines that one event adds. */
+export function tell(before: Shown, event: TranscriptEvent, look: Look): Told {
+  // a retry's own `attempt` is the CLI's count of tries
+  const fresh = event.type !== 'retry' && event.attempt !== before.attempt
+  const shown = fresh ? { ...nothingShown, attempt: event.attempt } : before
+  const told = tellBody(shown, event, look)
+  if (!fresh || event.attempt === 1) return told
+  return { ...told, lines: ['', look.style.bold(`attempt ${event.attempt}`), ...told.lines] }
+}
+
+function tellBody(shown: Shown, event: TranscriptEvent, look: Look): Told {
+  const { style } = look
+  switch (event.type) {
+    case 'text':
+      return paragraph(shown, wrap(visible(event.text).trim(), look.width))
+    case 'thinking':
+      return paragraph(shown, thinking(event.text, look))
+    case 'tool_start':
+      return toolStart(shown, event, look)
+    case 'tool_end':
+      return toolEnd(shown, event, look)
+    case 'plan':
+      return paragraph(
+        shown,
+        event.items.map((item) => planLine(item, look)),
+      )
+    case 'request':
+      return note(shown, style.yellow(cut(`asks: ${oneLine(event.title)}`, look.width)))
+    case 'retry':
+      return note(shown, style.yellow(cut(retryText(event), look.width)))
+    case 'notice':
+      return note(
+        shown,
+        ...wrap(`note: ${oneLine(event.message)}`, look.width).map(
+          event.level === 'warning' ? style.yellow : style.dim,
+        ),
+      )
+    case 'error':
+      return note(shown, ...wrap(errorText(event), look.width).map(style.red))
+    case 'raw':
+      return raw(shown, event, look)
+    case 'usage':
+    case 'turn_end':
+      return { shown, lines: [] }
+  }
+}
+
+/** Text stands apart from tools: a blank line before it. */
+function paragraph(shown: Shown, lines: readonly string[]): Told {
+  if (lines.every((line) => line === '')) return { shown, lines: [] }
+  return { shown: { ...shown, lastTool: null, spoke: true }, lines: ['', ...lines] }
+}
+
+function note(shown: Shown, ...lines: readonly string[]): Told {
+  return { shown: { ...shown, lastTool: null, spoke: false }, lines }
+}
+
+function thinking(text: string, { style, width }: Look): readonly string[] {
+  const lines = wrap(visible(text).trim(), width - 2)
+  const kept = lines.slice(0, thinkingLines)
+  const cutOff = lines.length > thinkingLines
+  return kept.map((line, at) => style.dim(`  ${line}${cutOff && at === kept.length - 1 ? ' …' : ''}`))
+}
+
+type Of<T extends EventBody['type']> = Extract<EventBody, { type: T }>
+
+function toolStart(shown: Shown, event: Of<'tool_start'>, { style, width }: Look): Told {
+  const inside = event.parent === undefined ? '' : '  '
+  const name = cut(oneLine(event.name), 24)
+  const title = oneLine(event.title)
+  const line = title === '' || title === name ? name : `${name}  ${title}`
+  const text = cut(`${inside}> ${line}`, width)
+  const painted = `${inside}${style.cyan('>')} ${style.bold(name)}${text.slice(inside.length + 2 + name.length)}`
+  const lines = shown.spoke ? ['', painted] : [painted]
+  return {
+    shown: { ...shown, tools: { ...shown.tools, [event.id]: text.trim() }, lastTool: event.id, spoke: false },
+    lines,
+  }
+}
+
+function toolEnd(shown: Shown, event: Of<'tool_end'>, { style, width }: Look): Told {
+  const { [event.id]: opened, ...tools } = shown.tools
+  const inside = event.parent === undefined ? '' : '  '
+  const summary = cut(`${inside}  ${toolSummary(event)}`, width)
+  const lines = [event.ok ? style.dim(summary) : style.red(summary)]
+  // Others ran in between: say whose end this is.
+  if (shown.lastTool !== event.id && opened !== undefined) lines.unshift(style.dim(cut(`${inside}${opened}`, width)))
+  return { shown: { ...shown, tools, lastTool: null, spoke: false }, lines }
+}
+
+/** `ok`, `ok, 12 lines: first one`, `failed, exit 1: last line`. */
+function toolSummary(event: Of<'tool_end'>): string {
+  const lines = visible(event.output)
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+  const exit = event.exitCode == null || event.exitCode === 0 ? '' : `, exit ${event.exitCode}`
+  const much = lines.length > 1 ? `, ${plural(lines.length, 'line')}` : ''
+  const said = event.ok ? lines[0] : lines.at(-1)
+  return `${event.ok ? 'ok' : 'failed'}${exit}${much}${said === undefined ? '' : `: ${oneLine(said)}`}`
+}
+
+const marks = { pending: '[ ]', in_progress: '[>]', completed: '[x]' } as const
+
+function planLine(item: Of<'plan'>['items'][number], { style, width }: Look): string {
+  const line = cut(`${marks[item.status]} ${oneLine(item.text)}`, width)
+  return item.status === 'completed' ? style.dim(line) : line
+}
+
+function retryText(event: Of<'retry'>): string {
+  const delay = event.delayMs === null ? '' : ` in ${formatDuration(event.delayMs)}`
+  const kind = event.class === null ? '' : ` (${event.class.replaceAll('_', ' ')})`
+  return `tries again${delay}${kind}: ${oneLine(event.message)}`
+}
+
+function errorText(event: Of<'error'>): string {
+  const kind = event.class === null ? '' : ` (${event.class.replaceAll('_', ' ')})`
+  return `error${kind}: ${oneLine(event.message)}`
+}
+
+function raw(shown: Shown, event: Of<'raw'>, { style, width }: Look): Told {
+  const line = visible(event.line).replaceAll('\n', ' ').trimEnd()
+  if (line === '') return { shown, lines: [] }
+  return note(shown, style.dim(cut(`  ${line}`, width)))
+}

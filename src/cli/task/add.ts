@@ -1,0 +1,118 @@
+// capstan task add: gives work, and on wish stays until it is done.
+
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import type { Client } from '../../client/client.ts'
+import { Problem } from '../../core/problem.ts'
+import { limits } from '../../protocol/names.ts'
+import type { BodyIn } from '../../protocol/operations.ts'
+import type { TaskView } from '../../protocol/task.ts'
+import { connect } from '../connection.ts'
+import type { Context } from '../context.ts'
+import { bytes } from '../render/figures.ts'
+import { progressLine } from '../render/progress.ts'
+import { hereRepo } from '../repo/here.ts'
+import type { Given } from '../spec.ts'
+import { readStdin } from '../stdin.ts'
+import { parseChecks } from './checks.ts'
+import { exitCodeOfTask, followToEnd } from './follow.ts'
+import type { addOptions } from './options.ts'
+import { parseInstant } from './time.ts'
+import { waitForOne } from './wait.ts'
+
+type Add = Given<typeof addOptions>
+
+export async function addTask(given: Add, context: Context): Promise<number> {
+  const { options } = given
+  const body = taskOf(given, context, await promptOf(given, context))
+  const client = await connect(context)
+  const repo = options.repo ?? (options.workspaceMode === 'scratch' ? undefined : await hereRepo(context))
+  if (repo !== undefined) body.repo = repo
+  const created = await client.call('createTask', {
+    body,
+    signal: context.signal,
+    ...(options.idempotencyKey === undefined ? {} : { idempotencyKey: options.idempotencyKey }),
+  })
+  if (options.follow === true) return followToEnd(client, created, context)
+  if (options.wait === true) return waitToEnd(client, created, context)
+  if (context.json) context.terminal.json(created)
+  else sayCreated(created, context)
+  return 0
+}
+
+async function waitToEnd(client: Client, created: TaskView, context: Context): Promise<number> {
+  context.terminal.progress(`waiting for ${created.id}`)
+  const final = await waitForOne(client, created.id, context)
+  const { outcomeLines } = await import('../render/outcome.ts')
+  if (context.json) context.terminal.json(final)
+  else context.terminal.out(...outcomeLines(final, context.terminal))
+  return exitCodeOfTask(final)
+}
+
+function sayCreated(task: TaskView, { terminal, clock }: Context): void {
+  const progress = progressLine(task, clock.now(), terminal)
+  terminal.out(`${task.id}  ${task.state}`, ...(progress === null ? [] : [progress]))
+  terminal.out(`${terminal.style.dim('next:')} capstan task logs ${task.id} -f`)
+}
+
+/** The argument, --prompt or --prompt-file: exactly one of them. */
+async function promptOf({ args, options }: Add, context: Context): Promise<string> {
+  const given = [args[0], options.prompt, options.promptFile].filter((each) => each !== undefined)
+  if (given.length > 1)
+    throw new Problem(
+      'usage',
+      'the prompt is given more than once: use one of the argument, --prompt and --prompt-file',
+    )
+  if (given.length === 0) throw new Problem('usage', 'a task needs a prompt: capstan task add "what to do"')
+  const text = options.promptFile === undefined ? given[0] : await promptFile(options.promptFile, context)
+  if (text === undefined || text.trim() === '') throw new Problem('usage', 'the prompt is empty; a task needs one')
+  const size = Buffer.byteLength(text)
+  if (size <= limits.promptBytes) return text
+  throw new Problem('too_large', `the prompt has ${bytes(size)}, and at most ${bytes(limits.promptBytes)} is taken`)
+}
+
+async function promptFile(path: string, context: Context): Promise<string> {
+  if (path === '-') return readStdin(context.signal)
+  try {
+    return readFileSync(resolve(context.cwd, path), 'utf8')
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new Problem('usage', `--prompt-file ${path} cannot be read: ${why}`, { cause })
+  }
+}
+
+function taskOf({ options }: Add, context: Context, prompt: string): BodyIn<'createTask'> {
+  const now = context.clock.now()
+  const workspace = defined({ mode: options.workspaceMode, base: options.base })
+  const budgets = defined({ maxTurns: options.maxTurns, maxCostUsd: options.maxCost })
+  const fields = {
+    title: options.title,
+    type: options.type,
+    role: options.role,
+    pool: options.pool,
+    daemon: options.daemon,
+    profiles: options.profile && [...options.profile],
+    harness: options.harness,
+    model: options.model,
+    autonomy: options.autonomy,
+    labels: options.label && [...options.label],
+    priority: options.priority,
+    workspace: Object.keys(workspace).length === 0 ? undefined : workspace,
+    expect: options.expect,
+    review: options.review,
+    checks: options.check && parseChecks(options.check),
+    budgets: Object.keys(budgets).length === 0 ? undefined : budgets,
+    maxAttempts: options.attempts,
+    runningTimeoutMs: options.timeout,
+    runAt: options.runAt === undefined ? undefined : parseInstant(options.runAt, now, 'run-at'),
+    expiresAt: options.expiresAt === undefined ? undefined : parseInstant(options.expiresAt, now, 'expires-at'),
+    correlationId: options.correlationId,
+  }
+  // the parser has checked the choices against the same words
+  return { prompt, ...defined(fields) } as BodyIn<'createTask'>
+}
+
+/** The fields that were given: JSON would drop the others, but `exactOptionalPropertyTypes` knows the difference. */
+function defined(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
+}

@@ -1,0 +1,59 @@
+// The verbs of the command line, in the order of --help. Each is loaded only when argv names it.
+
+import type { Entry } from './spec.ts'
+
+export const entries: readonly Entry[] = [
+  {
+    name: 'up',
+    summary: 'Start everything here: server, daemon and page',
+    load: async () => (await import('./host/verbs.ts')).up,
+  },
+  {
+    name: 'task',
+    summary: 'Give work, follow it, take its result',
+    load: async () => (await import('./task/verbs.ts')).task,
+  },
+  {
+    name: 'repo',
+    summary: 'The repositories this host serves',
+    load: async () => (await import('./repo/verbs.ts')).repo,
+  },
+  {
+    name: 'daemon',
+    summary: 'Run agents on this host for a server; look at hosts',
+    load: async () => (await import('./host/verbs.ts')).daemon,
+  },
+  {
+    name: 'server',
+    summary: 'Run the server alone',
+    load: async () => (await import('./host/verbs.ts')).server,
+  },
+  {
+    name: 'profile',
+    summary: 'Reusable settings of agents',
+    load: async () => (await import('./fleet/verbs.ts')).profile,
+  },
+  {
+    name: 'pool',
+    summary: 'Hosts that stand for each other',
+    load: async () => (await import('./fleet/verbs.ts')).pool,
+  },
+  {
+    name: 'token',
+    summary: 'Tokens of people and daemons',
+    load: async () => (await import('./fleet/verbs.ts')).token,
+  },
+  { name: 'team', summary: 'Teams', load: async () => (await import('./fleet/verbs.ts')).team },
+  { name: 'login', summary: 'Use a server', load: async () => (await import('./identity/verbs.ts')).login },
+  { name: 'logout', summary: 'Forget the server', load: async () => (await import('./identity/verbs.ts')).logout },
+  {
+    name: 'whoami',
+    summary: 'Which server, which team, which rights',
+    load: async () => (await import('./identity/verbs.ts')).whoami,
+  },
+  {
+    name: 'doctor',
+    summary: 'Find what is wrong here, with remedies',
+    load: async () => (await import('./identity/verbs.ts')).doctor,
+  },
+]

@@ -1,0 +1,135 @@
+// The daemon: connects outward, claims what suits this host, runs it, reports. Made of its parts here; `loops.ts` keeps them going.
+
+import { join } from 'node:path'
+import { makeClient } from '../client/client.ts'
+import { Problem } from '../core/problem.ts'
+import { readFileIfThere, writeFileAtomic } from '../lib/atomic-file.ts'
+import { capstanHome } from '../lib/env.ts'
+import { withLock } from '../lib/lock.ts'
+import { makeHostProbe } from './harness/probe.ts'
+import { makeRegistry } from './harness/registry.ts'
+import { readSecretDir } from './harness/secret-dir.ts'
+import { customTables } from './harness/tables.ts'
+import { hostAuthor } from './host-author.ts'
+import type { Journal } from './journal/journal.ts'
+import { openJournal } from './journal/journal.ts'
+import { Loops } from './loops.ts'
+import { Offering } from './offering.ts'
+import type { DaemonOptions } from './options.ts'
+import { readPolicy } from './policy.ts'
+import { addRepo } from './repos/registry.ts'
+import type { RunDeps } from './run/deps.ts'
+import type { StateFolder } from './state-folder.ts'
+import { openStateFolder } from './state-folder.ts'
+import { chooseContainment } from './supervisor/containment/cgroup.ts'
+
+export interface RunningDaemon {
+  readonly daemonId: string
+  /** Settles when the daemon ends by itself: `once` and `batch` when done, any mode when the server refuses it for good. */
+  readonly done: Promise<{ readonly exitCode: number }>
+  /** `agents: true` ends them and gives their work back; false leaves them to the next start. `now` does not wait for the server. */
+  stop(how: { readonly agents: boolean; readonly now?: boolean }): Promise<void>
+}
+
+/** An agent whose daemon is gone for this long is stopped by its supervisor: lease and grace, ms. */
+const orphanAfterMs = 690_000
+const graceMs = 10_000
+
+/**
+ * Starts a daemon and returns when the server has registered it. Throws `daemon_running` when another process or host has its identity,
+ * `configuration`, what the server refuses for good, and for `once` and `batch` also `not_connected`.
+ */
+export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon> {
+  const state = openStateFolder(options)
+  const unlock = await lockState(state)
+  try {
+    return await startLocked(options, state, unlock)
+  } catch (error) {
+    unlock()
+    throw error
+  }
+}
+
+async function startLocked(options: DaemonOptions, state: StateFolder, unlock: () => void): Promise<RunningDaemon> {
+  const { clock, log, env } = options
+  const home = capstanHome(env)
+  const registryPath = join(options.dataDir, 'repos.json')
+  const policy = readPolicy(join(home, 'policy.toml'), options.serverUrl)
+  const harnesses = makeRegistry(customTables(join(home, 'daemon.toml')))
+  for (const path of options.workspaces) await addRepo(registryPath, { path })
+  const secrets = () => readSecretDir(options.secretDir)
+  const probe = () => makeHostProbe(env, secrets())
+  const client = makeClient({ url: options.serverUrl, token: options.token })
+  const offering = new Offering({
+    registryPath,
+    harnesses,
+    profiles: options.profiles,
+    policy,
+    client,
+    clock,
+    log,
+    probe,
+  })
+  const journal = openedJournal(options, state)
+  const deps: Omit<RunDeps, 'changed' | 'poke'> = {
+    clock,
+    log,
+    env,
+    state,
+    journal,
+    registryPath,
+    harnesses,
+    found: () => offering.parts.harnesses,
+    probe,
+    secrets,
+    policy,
+    author: await hostAuthor(env, options.dataDir),
+    containment: await chooseContainment(clock),
+    orphanAfterMs,
+    graceMs,
+  }
+  const loops = new Loops({ options, state, client, offering, deps })
+  const release = () => {
+    journal[Symbol.dispose]()
+    unlock()
+  }
+  try {
+    const daemonId = await loops.start()
+    return {
+      daemonId,
+      done: loops.done,
+      stop: async (how) => {
+        if (await loops.stop(how)) release()
+      },
+    }
+  } catch (error) {
+    await loops.stop({ agents: false, now: true })
+    journal[Symbol.dispose]()
+    throw error
+  }
+}
+
+function openedJournal({ clock, log }: DaemonOptions, state: StateFolder): Journal {
+  const { journal, quarantined } = openJournal(state.journal, clock.now())
+  if (quarantined !== null) log.error(quarantined, 'journal was damaged and set aside')
+  return journal
+}
+
+/** One process per state folder; the kernel frees the lock when it dies. The result frees it. */
+async function lockState(state: StateFolder): Promise<() => void> {
+  const pidPath = join(state.dir, 'pid')
+  const held = Promise.withResolvers<void>()
+  const over = Promise.withResolvers<void>()
+  withLock(join(state.dir, 'lock'), { timeoutMs: 500 }, async () => {
+    writeFileAtomic(pidPath, String(process.pid))
+    held.resolve()
+    await over.promise
+  }).catch((cause) => {
+    const by = `daemon ${state.name} (pid ${readFileIfThere(pidPath)?.trim() ?? 'unknown'}) runs here already, with its state in ${state.dir}`
+    held.reject(
+      cause instanceof Problem && cause.code === 'in_use' ? new Problem('daemon_running', by, { cause }) : cause,
+    )
+  })
+  await held.promise
+  return () => over.resolve()
+}

@@ -1,0 +1,109 @@
+// Which variables reach an agent: an allow-list, what its harness and profile name, the secrets folder, and the marks of the run.
+
+import { dirname, isAbsolute, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Harness, HostProbe } from './port.ts'
+
+type Env = Readonly<Record<string, string | undefined>>
+
+/** Capstan's own folder: of the package, or of the checkout. */
+export const packageRoot = fileURLToPath(new URL('../../../', import.meta.url)).replace(/\/$/, '')
+
+/** What any program needs to behave as it does in its user's shell: names, or prefixes that end in `*`. */
+const always = [
+  'HOME',
+  'USER',
+  'LOGNAME',
+  'SHELL',
+  'LANG',
+  'LANGUAGE',
+  'LC_*',
+  'TZ',
+  'TERM',
+  'XDG_*',
+  'HTTP_PROXY',
+  'HTTPS_PROXY',
+  'ALL_PROXY',
+  'NO_PROXY',
+  'http_proxy',
+  'https_proxy',
+  'all_proxy',
+  'no_proxy',
+  'SSL_CERT_FILE',
+  'SSL_CERT_DIR',
+  'NODE_EXTRA_CA_CERTS',
+  'REQUESTS_CA_BUNDLE',
+  'CURL_CA_BUNDLE',
+  'GIT_SSL_CAINFO',
+]
+
+/** Ours and npm's: an agent must not find the daemon's token, nor believe that it runs inside our `npm start`. */
+const never = ['CAPSTAN_*', 'npm_*', 'NPM_*', 'INIT_CWD']
+
+export interface RunMarks {
+  /** The marker by which the run's processes are found again. */
+  readonly runId: string
+  readonly taskId: string
+  readonly attempt: number
+  /** The run's own temporary folder; it must exist. */
+  readonly tmpDir: string
+}
+
+export interface EnvironmentInput {
+  /** The daemon's environment. */
+  readonly host: Env
+  /** From the secrets folder; they go over the host's. */
+  readonly secrets: Readonly<Record<string, string>>
+  /** What the harness declares: `passedBy(harness, host)`. */
+  readonly harness: readonly string[]
+  /** The profile's requiredEnv and passEnv: names. */
+  readonly profile: readonly string[]
+  readonly run: RunMarks
+  /** `Launch.env`: the harness's switches, over all but the marks. */
+  readonly switches: Readonly<Record<string, string>>
+}
+
+/** The whole environment of a run; nothing else is inherited. Pure. */
+export function runEnvironment(input: EnvironmentInput): Record<string, string> {
+  const { host, secrets, run } = input
+  const allowed = matcher([...always, ...input.harness, ...input.profile])
+  const passed = Object.entries(host).filter(([name]) => allowed(name))
+  const forbidden = matcher(never)
+  const merged = [...passed, ...Object.entries(secrets), ...Object.entries(input.switches)]
+  const kept = merged.filter((pair): pair is [string, string] => pair[1] !== undefined && !forbidden(pair[0]))
+  return {
+    TMPDIR: run.tmpDir,
+    ...Object.fromEntries(kept),
+    PATH: cleanPath(host.PATH ?? '', packageRoot),
+    CAPSTAN_RUN_ID: run.runId,
+    CAPSTAN_TASK_ID: run.taskId,
+    CAPSTAN_ATTEMPT: String(run.attempt),
+  }
+}
+
+/** What a harness wants passed on this host. */
+export function passedBy(harness: Harness, host: HostProbe): readonly string[] {
+  return [...harness.passEnv, ...(harness.moreEnv?.(host) ?? [])]
+}
+
+/**
+ * PATH without what npm put there to run us: `node_modules/.bin` of our folder and of the folders above it, and npm's own helpers.
+ * Entries that are not absolute go too: inside a workspace they would name the agent's files. `root`: our folder.
+ */
+export function cleanPath(path: string, root: string): string {
+  const ours = new Set(foldersAbove(root).map((folder) => join(folder, 'node_modules', '.bin')))
+  const isNpm = (entry: string) => /\/node-gyp-bin\/?$/.test(entry)
+  const kept = path.split(':').filter((entry) => isAbsolute(entry) && !ours.has(resolve(entry)) && !isNpm(entry))
+  return [...new Set(kept)].join(':')
+}
+
+function foldersAbove(folder: string): readonly string[] {
+  const above = dirname(folder)
+  return above === folder ? [folder] : [folder, ...foldersAbove(above)]
+}
+
+function matcher(patterns: readonly string[]): (name: string) => boolean {
+  const names = new Set(patterns.filter((pattern) => !pattern.endsWith('*')))
+  const prefixes = patterns.filter((pattern) => pattern.endsWith('*')).map((pattern) => pattern.slice(0, -1))
+  return (name) => names.has(name) || prefixes.some((prefix) => name.startsWith(prefix))
+}

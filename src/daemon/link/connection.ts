@@ -1,0 +1,165 @@
+// One socket to the server: frames out with an id, replies matched to them, pushes handed on. It lives until the socket does.
+
+import { WebSocket } from 'ws'
+import type { ProblemCode } from '../../core/problem.ts'
+import { isProblemCode, Problem } from '../../core/problem.ts'
+import type { FromDaemon, FromDaemonBody, FromDaemonReply, FromServer, FromServerBody } from '../../protocol/link.ts'
+import { fromDaemon, fromServer, serverFrame } from '../../protocol/link.ts'
+import { limits } from '../../protocol/names.ts'
+
+export type Push = {
+  [T in FromServer]: { readonly seq: number; readonly type: T; readonly body: FromServerBody<T> }
+}[FromServer]
+
+interface Waiting {
+  resolve(body: unknown): void
+  reject(error: unknown): void
+  readonly timer: NodeJS.Timeout
+}
+
+/** No frame for this long, pings included, means the socket is half open: the server pings every 15 s. */
+const silenceMs = 45_000
+const connectTimeoutMs = 10_000
+
+export class Connection {
+  readonly #socket: WebSocket
+  readonly #waiting = new Map<number, Waiting>()
+  readonly #onPush: (push: Push) => void
+  readonly #closed = Promise.withResolvers<Problem>()
+  #nextId = 1
+  #silence: NodeJS.Timeout | null = null
+
+  private constructor(socket: WebSocket, onPush: (push: Push) => void) {
+    this.#socket = socket
+    this.#onPush = onPush
+    socket.on('message', (data) => this.#hear(String(data)))
+    socket.on('ping', () => this.#heard())
+    socket.on('error', () => socket.terminate()) // 'close' follows and tells
+    socket.on('close', (code, reason) =>
+      this.#end(new Problem('not_connected', `the server closed the link (${code} ${reason})`.trim())),
+    )
+    this.#heard()
+  }
+
+  /** Opens a socket. Throws `not_connected`, or `unauthorized`, `forbidden`, `origin_refused` when the server refuses the token or host. */
+  static async open(url: string, token: string, onPush: (push: Push) => void): Promise<Connection> {
+    const target = `${url.replace(/^http/, 'ws').replace(/\/$/, '')}/v1/daemon`
+    const socket = new WebSocket(target, {
+      headers: { authorization: `Bearer ${token}` },
+      handshakeTimeout: connectTimeoutMs,
+      maxPayload: limits.frameBytes * 64, // assignments carry prompts; the server is trusted this far
+      perMessageDeflate: false,
+    })
+    await new Promise<void>((resolve, reject) => {
+      socket.once('open', resolve)
+      socket.once('unexpected-response', (_, response) => {
+        socket.terminate()
+        reject(refusal(response.statusCode ?? 0, url))
+      })
+      socket.once('error', (cause) =>
+        reject(new Problem('not_connected', `${url} does not answer (${cause.message})`, { cause })),
+      )
+    })
+    return new Connection(socket, onPush)
+  }
+
+  /** Resolves with the reason when the socket has closed. */
+  get closed(): Promise<Problem> {
+    return this.#closed.promise
+  }
+
+  /** Sends a message and gives its reply. Throws the server's problem, or `not_connected` when the socket or the time ends first. */
+  request<T extends FromDaemon>(type: T, body: FromDaemonBody<T>, timeoutMs: number): Promise<FromDaemonReply<T>> {
+    const id = this.#nextId
+    this.#nextId += 1
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#waiting.delete(id)
+        reject(new Problem('not_connected', `the server did not answer ${type} within ${timeoutMs} ms`))
+      }, timeoutMs)
+      const settle = (reply: unknown) => {
+        const parsed = fromDaemon[type].reply.safeParse(reply)
+        if (parsed.success)
+          resolve(parsed.data as FromDaemonReply<T>) // the table pairs the schema with its type
+        else
+          reject(
+            new Problem('not_connected', `the server's reply to ${type} is not understood: ${parsed.error.message}`),
+          )
+      }
+      this.#waiting.set(id, { resolve: settle, reject, timer })
+      if (this.#socket.readyState !== WebSocket.OPEN)
+        return this.#fail(id, new Problem('not_connected', 'the link is closed'))
+      this.#socket.send(JSON.stringify({ id, type, body }))
+    })
+  }
+
+  close(): void {
+    this.#socket.close(1000, 'bye')
+    setTimeout(() => this.#socket.terminate(), 1_000).unref()
+  }
+
+  #hear(text: string): void {
+    this.#heard()
+    const frame = serverFrame.safeParse(parseJson(text))
+    if (!frame.success) {
+      this.#socket.terminate()
+      return
+    }
+    const { data } = frame
+    if ('seq' in data) {
+      this.#push(data)
+      return
+    }
+    const waiting = this.#waiting.get(data.re)
+    if (waiting === undefined) return
+    this.#waiting.delete(data.re)
+    clearTimeout(waiting.timer)
+    if ('problem' in data) waiting.reject(new Problem(knownCode(data.problem.code), data.problem.detail))
+    else waiting.resolve(data.body)
+  }
+
+  #push(frame: { seq: number; type: string; body?: unknown }): void {
+    if (!Object.hasOwn(fromServer, frame.type)) return // a newer server's message: unknown ones are ignored
+    const type = frame.type as FromServer // just looked up
+    const body = fromServer[type].safeParse(frame.body)
+    if (body.success) this.#onPush({ seq: frame.seq, type, body: body.data } as Push) // the table pairs type and body
+  }
+
+  #heard(): void {
+    if (this.#silence !== null) clearTimeout(this.#silence)
+    this.#silence = setTimeout(() => this.#socket.terminate(), silenceMs)
+  }
+
+  #fail(id: number, problem: Problem): void {
+    const waiting = this.#waiting.get(id)
+    if (waiting === undefined) return
+    this.#waiting.delete(id)
+    clearTimeout(waiting.timer)
+    waiting.reject(problem)
+  }
+
+  #end(problem: Problem): void {
+    if (this.#silence !== null) clearTimeout(this.#silence)
+    for (const id of [...this.#waiting.keys()]) this.#fail(id, problem)
+    this.#closed.resolve(problem)
+  }
+}
+
+function refusal(status: number, url: string): Problem {
+  if (status === 401) return new Problem('unauthorized', `${url} does not know this token`)
+  if (status === 403) return new Problem('forbidden', `${url} does not let this token run a daemon`)
+  if (status === 421) return new Problem('host_refused', `${url} is not an address that server goes by`)
+  return new Problem('not_connected', `${url} answered ${status} instead of opening the link`)
+}
+
+function knownCode(code: string): ProblemCode {
+  return isProblemCode(code) ? code : 'internal'
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null // refused by the frame's schema
+  }
+}

@@ -1,0 +1,135 @@
+// What this host has to offer: repositories, harnesses and profiles as they are now, looked at again and again.
+
+import { statSync } from 'node:fs'
+import type { Client } from '../client/client.ts'
+import type { Clock } from '../core/clock.ts'
+import { Problem } from '../core/problem.ts'
+import { messageOf } from '../lib/error-text.ts'
+import type { Log } from '../lib/log.ts'
+import type { HarnessFound, ProfileView } from '../protocol/fleet.ts'
+import type { Harness, HostProbe } from './harness/port.ts'
+import { preflight } from './harness/preflight.ts'
+import { shell } from './harness/shell.ts'
+import type { Policy } from './policy.ts'
+import { listRepos } from './repos/registry.ts'
+import { surveyRepos } from './repos/survey.ts'
+
+export interface OfferedParts {
+  readonly repos: readonly { readonly slug: string; readonly problem: string | null }[]
+  readonly harnesses: readonly HarnessFound[]
+  /** Of those asked for, the ones this host can serve. */
+  readonly profiles: readonly string[]
+}
+
+export interface OfferingOptions {
+  readonly registryPath: string
+  readonly harnesses: readonly Harness[]
+  readonly profiles: readonly string[]
+  readonly policy: Policy
+  readonly client: Client
+  readonly clock: Clock
+  readonly log: Log
+  probe(): HostProbe
+}
+
+/** A changed list of repositories is seen this soon, ms. */
+const registryLookMs = 500
+/** People install and sign in while the daemon runs; asking a CLI for its version costs up to a second of CPU. */
+const detectAgainMs = 120_000
+
+export class Offering {
+  readonly #options: OfferingOptions
+  #parts: OfferedParts = { repos: [], harnesses: [], profiles: [] }
+
+  constructor(options: OfferingOptions) {
+    this.#options = options
+  }
+
+  get parts(): OfferedParts {
+    return this.#parts
+  }
+
+  /** Looks at everything. True when the offer is another than before. */
+  async survey(signal: AbortSignal): Promise<boolean> {
+    const harnesses = await this.#detect()
+    const [repos, profiles] = await Promise.all([this.#repos(signal), this.#profiles(harnesses)])
+    return this.#set({ repos, harnesses, profiles })
+  }
+
+  /** Calls `changed` whenever the offer became another, until `signal` aborts. */
+  async watch(signal: AbortSignal, changed: () => Promise<void>): Promise<void> {
+    const { clock, log } = this.#options
+    let seen = this.#stamp()
+    let detectedAt = clock.monotonic()
+    while (!signal.aborted) {
+      await clock.sleep(registryLookMs, signal)
+      const stamp = this.#stamp()
+      const old = clock.monotonic() - detectedAt >= detectAgainMs
+      if (stamp === seen && !old) continue
+      seen = stamp
+      try {
+        if (old ? await this.survey(signal) : this.#set({ ...this.#parts, repos: await this.#repos(signal) }))
+          await changed()
+        if (old) detectedAt = clock.monotonic()
+      } catch (error) {
+        log.warn({ reason: messageOf(error) }, 'offer not refreshed')
+      }
+    }
+  }
+
+  #set(parts: OfferedParts): boolean {
+    const before = JSON.stringify(this.#parts)
+    this.#parts = parts
+    return JSON.stringify(parts) !== before
+  }
+
+  /** A cheap look at whether the registry file is another one. */
+  #stamp(): string {
+    const stat = statSync(this.#options.registryPath, { throwIfNoEntry: false })
+    return stat === undefined ? '' : `${stat.ino} ${stat.mtimeMs} ${stat.size}`
+  }
+
+  async #repos(signal: AbortSignal): Promise<OfferedParts['repos']> {
+    const { registryPath, log } = this.#options
+    const surveyed = await surveyRepos(listRepos(registryPath), { signal })
+    for (const { repo, problem } of surveyed)
+      if (problem !== null) log.warn({ repo: repo.slug, problem }, 'repository skipped')
+    return surveyed.map(({ repo, problem }) => ({ slug: repo.slug, problem }))
+  }
+
+  async #detect(): Promise<HarnessFound[]> {
+    const { harnesses, policy } = this.#options
+    const probe = this.#options.probe()
+    const found = await Promise.all(harnesses.map((harness) => harness.detect(probe)))
+    return found.map((each) => {
+      if (each.name === shell.name && !policy.allowShell)
+        return { ...each, ready: false, problem: "the host's policy.toml does not allow it: allowShell = true" }
+      if (policy.harnesses !== null && !policy.harnesses.includes(each.name))
+        return { ...each, ready: false, problem: "the host's policy.toml does not list it under harnesses" }
+      return each
+    })
+  }
+
+  async #profiles(harnesses: readonly HarnessFound[]): Promise<string[]> {
+    const { profiles, client, log } = this.#options
+    if (profiles.length === 0) return []
+    const { items } = await client.call('listProfiles', {})
+    const wanted = profiles.map((name) => known(items, name))
+    return wanted.flatMap((profile) => {
+      const harness = harnesses.find((each) => each.name === profile.settings.harness) ?? null
+      const lacking = preflight(profile.settings, harness, this.#options.probe())
+      if (lacking.length > 0) log.warn({ profile: profile.name, lacking }, 'profile not offered')
+      return lacking.length === 0 ? [profile.id] : []
+    })
+  }
+}
+
+function known(items: readonly ProfileView[], name: string): ProfileView {
+  const found = items.find((each) => each.id === name || each.name === name)
+  if (found !== undefined) return found
+  const names = items.map((each) => each.name).join(', ')
+  throw new Problem(
+    'unknown_profile',
+    `there is no profile "${name}"; there ${names === '' ? 'are none yet' : `are ${names}`}`,
+  )
+}

@@ -1,0 +1,47 @@
+// What a daemon is started with.
+
+import type { Clock } from '../core/clock.ts'
+import type { Env } from '../lib/env.ts'
+import type { Log } from '../lib/log.ts'
+
+interface Settings {
+  readonly serverUrl: string
+  readonly token: string
+  readonly dataDir: string
+  readonly identity: string
+  /** Default: `hostname:workspace`. */
+  readonly name: string | null
+  /** The daemon's identity is kept per identity and workspace; an absolute path. */
+  readonly workspace: string
+  /** Checkouts to register at the start. */
+  readonly workspaces: readonly string[]
+  readonly hostId: string | null
+  readonly pool: string | null
+  readonly roles: readonly string[]
+  /** Names or ids, in order of priority. */
+  readonly profiles: readonly string[]
+  readonly labels: readonly string[]
+  readonly types: readonly string[]
+  readonly only: Readonly<Record<string, string>>
+  /** Default: one per 2 GiB of free memory. */
+  readonly maxAgents: number | null
+  /** Default: 10 GB and 10 %. */
+  readonly minFreeDiskBytes: number | null
+  /** Default: as the server asks. */
+  readonly heartbeatIntervalMs: number | null
+  /** How long lines may wait to be sent together; default 200 ms. */
+  readonly flushIntervalMs: number | null
+  /** Folder of secrets for runs: file name = variable. */
+  readonly secretDir: string | null
+  readonly version: string
+  readonly clock: Clock
+  readonly log: Log
+  readonly env: Env
+}
+
+export type DaemonOptions = Settings &
+  (
+    | { readonly mode: 'poll' }
+    | { readonly mode: 'once'; readonly taskId: string }
+    | { readonly mode: 'batch'; readonly waitForFirstTaskMs: number; readonly waitAfterTaskMs: number }
+  )

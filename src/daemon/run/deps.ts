@@ -1,0 +1,40 @@
+// What a run is given: the daemon's parts, each made once in daemon.ts.
+
+import type { Clock } from '../../core/clock.ts'
+import type { Env } from '../../lib/env.ts'
+import type { GitAuthor } from '../../lib/git.ts'
+import type { Log } from '../../lib/log.ts'
+import type { HarnessFound } from '../../protocol/fleet.ts'
+import type { Harness, HostProbe } from '../harness/port.ts'
+import type { Journal } from '../journal/journal.ts'
+import type { Policy } from '../policy.ts'
+import type { StateFolder } from '../state-folder.ts'
+import type { ContainmentChoice } from '../supervisor/containment/port.ts'
+
+export interface RunDeps {
+  readonly clock: Clock
+  readonly log: Log
+  readonly env: Env
+  readonly state: StateFolder
+  readonly journal: Journal
+  readonly registryPath: string
+  readonly harnesses: readonly Harness[]
+  /** As last detected, in the host's order of preference. */
+  found(): readonly HarnessFound[]
+  /** The host as adapters see it; the secrets folder is read anew at each call. */
+  probe(): HostProbe
+  /** Same, as name and value. */
+  secrets(): Readonly<Record<string, string>>
+  readonly policy: Policy
+  /** Who commits what an agent left uncommitted. */
+  readonly author: GitAuthor
+  readonly containment: ContainmentChoice
+  /** A supervisor that no daemon touched for this long stops its agent, ms. */
+  readonly orphanAfterMs: number
+  /** Between TERM and KILL, ms. */
+  readonly graceMs: number
+  /** Something changed that the server should hear now. */
+  changed(): void
+  /** There is something new in the outbox. */
+  poke(): void
+}

@@ -1,0 +1,78 @@
+// How a followed agent ended: waited for without tight polling, concluded from its exit, its words and what the daemon did.
+
+import { watch } from 'node:fs'
+import type { Clock } from '../../core/clock.ts'
+import { formatDuration } from '../../lib/duration.ts'
+import type { Harness } from '../harness/port.ts'
+import type { ExitRecord } from '../supervisor/run.ts'
+import { confirmLost, look } from '../supervisor/run.ts'
+import { Wake } from '../wake.ts'
+import { RunRefused } from './refused.ts'
+import type { Ending, RunFailure } from './state.ts'
+import { failure } from './state.ts'
+
+/** Watching the folder tells at once; this only covers file systems that do not tell. */
+const lookAgainMs = 2_000
+
+/** Resolves when the supervisor has written its exit file. Throws `RunRefused` (given back) when two looks find neither supervisor nor file. */
+export async function awaitExit(runDir: string, clock: Clock, signal: AbortSignal): Promise<ExitRecord> {
+  const changed = new Wake()
+  const watcher = watch(runDir, (_, name) => {
+    if (name === 'exit') changed.wake()
+  })
+  try {
+    for (;;) {
+      const seen = await look(runDir)
+      const sure = seen.state === 'lost' ? await confirmLost(runDir, clock, signal) : seen
+      if (sure.state === 'exited') return sure
+      if (sure.state === 'lost')
+        throw new RunRefused('daemon_abort', 'the agent and its supervisor are gone without an exit record')
+      await changed.wait(clock, lookAgainMs, signal)
+    }
+  } finally {
+    watcher.close()
+  }
+}
+
+export interface EndFacts {
+  readonly harness: Harness
+  readonly parser: unknown
+  readonly ended: ExitRecord
+  /** What the daemon stopped it for; it outweighs what the agent says. */
+  readonly stopping: RunFailure | null
+  readonly now: number
+  readonly timeoutMs: number
+}
+
+/** The end of the agent. Its exit code alone is never a success: the adapter needs the CLI's own last word. */
+export function concludeEnd(facts: EndFacts): Ending {
+  const { harness, parser, ended, stopping, now } = facts
+  const { code, signal } = ended
+  const verdict = harness.finish(parser, { code: signal === null ? code : null, signal })
+  const { usage, costUsd, model, sessionRef, lastText } = verdict
+  const own = verdict.ok
+    ? null
+    : { reason: verdict.reason, detail: verdict.detail, class: verdict.class, resetAt: verdict.resetAt }
+  return {
+    at: now,
+    exitCode: code,
+    signal,
+    failure: stopping ?? forced(facts) ?? own,
+    usage,
+    costUsd,
+    model,
+    sessionRef,
+    lastText,
+  }
+}
+
+function forced({ ended, timeoutMs }: EndFacts): RunFailure | null {
+  switch (ended.cause) {
+    case 'exited':
+      return null
+    case 'deadline':
+      return failure('timed_out', `the agent ran longer than ${formatDuration(timeoutMs)}`)
+    case 'orphaned':
+      return failure('daemon_abort', 'no daemon looked after the run, so its supervisor stopped it')
+  }
+}

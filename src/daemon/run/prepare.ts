@@ -1,0 +1,123 @@
+// From a claim to a workspace with a chosen harness: everything that can be refused before an agent starts.
+
+import { Problem } from '../../core/problem.ts'
+import type { AttemptReason } from '../../core/reason.ts'
+import { commitOf } from '../../lib/git-refs.ts'
+import type { HarnessFound } from '../../protocol/fleet.ts'
+import type { Assignment } from '../../protocol/link.ts'
+import { chooseHarness } from '../harness/choose.ts'
+import type { Harness } from '../harness/port.ts'
+import { preflight, refuseAutonomy } from '../harness/preflight.ts'
+import { refusedBy } from '../policy.ts'
+import { inspectRepo } from '../repos/inspect.ts'
+import type { RegisteredRepo } from '../repos/registry.ts'
+import { listRepos } from '../repos/registry.ts'
+import type { RepoFile } from '../repos/repo-file.ts'
+import { repoFileAt } from '../repos/repo-file.ts'
+import type { Workspace } from '../workspace/port.ts'
+import { prepare } from '../workspace/prepare.ts'
+import type { RunDeps } from './deps.ts'
+import { RunRefused } from './refused.ts'
+
+export interface Prepared {
+  readonly workspace: Workspace
+  readonly harness: Harness
+  readonly harnessVersion: string | null
+  readonly repoFile: { readonly file: RepoFile; readonly skipped: string | null } | null
+}
+
+/** Chooses the harness and makes the workspace. Throws `RunRefused` with the reason the attempt ends with. */
+export async function prepareRun(deps: RunDeps, assignment: Assignment, signal: AbortSignal): Promise<Prepared> {
+  const { task } = assignment
+  const repo = task.repo === null ? null : registered(deps, task.repo)
+  const repoFile = repo === null ? null : await readRepoFile(repo, task.workspace.base, signal)
+  const { harness, found } = choose(
+    deps,
+    assignment,
+    repoFile?.skipped === null ? (repoFile.file.harness ?? null) : null,
+  )
+  const rule = refusedBy(deps.policy, { harness: harness.name, autonomy: autonomyOf(assignment) })
+  if (rule !== null) throw new RunRefused('policy_refused', `the host's policy.toml says ${rule}`)
+  const unable = refuseAutonomy(harness, autonomyOf(assignment))
+  if (unable !== null) throw new RunRefused(unable.reason, unable.detail)
+  const workspace = await asReason('workspace_failed', () =>
+    prepare({
+      mode: task.workspace.mode,
+      taskId: task.id,
+      attemptId: assignment.attemptId,
+      n: assignment.n,
+      title: task.title,
+      repo,
+      base: task.workspace.base,
+      baseBranch: repoFile?.file.baseBranch ?? null,
+      root: deps.state.workspaces,
+      stateDir: deps.state.dir,
+      carry: repoFile === null || repoFile.skipped !== null ? { copy: [], link: [] } : repoFile.file,
+      signal,
+    }),
+  )
+  return { workspace, harness, harnessVersion: found.version, repoFile }
+}
+
+/** What the task asks, else the profile; the task's own default is `full`. */
+export function autonomyOf(assignment: Assignment): 'full' | 'edit' | 'ask' {
+  return assignment.task.autonomy === 'full'
+    ? (assignment.profile?.settings.autonomy ?? 'full')
+    : assignment.task.autonomy
+}
+
+function registered(deps: RunDeps, slug: string): RegisteredRepo {
+  const repo = listRepos(deps.registryPath).find((each) => each.slug === slug)
+  if (repo === undefined)
+    throw new RunRefused(
+      'repo_not_allowed',
+      `this host does not serve ${slug}; register it there: capstan repo add PATH`,
+    )
+  return repo
+}
+
+/** Only settings of the base commit count, and only trusted ones are obeyed. */
+async function readRepoFile(
+  repo: RegisteredRepo,
+  base: string | null,
+  signal: AbortSignal,
+): Promise<Prepared['repoFile']> {
+  return asReason('workspace_failed', async () => {
+    const inspected = await inspectRepo(repo.path, { signal })
+    if (!inspected.usable) throw new RunRefused('workspace_failed', inspected.problem)
+    const commit = base === null ? inspected.headSha : await commitOf(base, { cwd: repo.path, signal })
+    if (commit === null) return null // prepare names the base that does not exist
+    const state = await repoFileAt({ commonDir: inspected.commonDir, commit, trusted: repo.trusted, signal })
+    switch (state.kind) {
+      case 'none':
+        return null
+      case 'invalid':
+        throw new RunRefused('workspace_failed', state.problem)
+      case 'untrusted':
+        return { file: state.file, skipped: state.reason }
+      case 'trusted':
+        return { file: state.file, skipped: null }
+    }
+  })
+}
+
+function choose(deps: RunDeps, assignment: Assignment, repo: string | null): { harness: Harness; found: HarnessFound } {
+  const wish = { task: assignment.task.harness, profile: assignment.profile?.settings.harness ?? null, repo }
+  const choice = chooseHarness(wish, deps.harnesses, deps.found())
+  if (!choice.ok) throw new RunRefused('harness_unavailable', choice.detail)
+  const lacking = preflight(assignment.profile?.settings ?? {}, choice.found, deps.probe())
+  if (lacking.length > 0) throw new RunRefused('harness_unavailable', lacking.join('; '))
+  return choice
+}
+
+async function asReason<T>(reason: AttemptReason, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof Problem)
+      throw new RunRefused(error.code === 'repo_not_allowed' ? 'repo_not_allowed' : reason, error.detail, {
+        cause: error,
+      })
+    throw error
+  }
+}

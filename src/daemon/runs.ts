@@ -1,0 +1,145 @@
+// The runs of this daemon: taken up at a claim or from the journal, kept within the capacity, ended together.
+
+import type { Assignment, FromDaemonReply, RunReport } from '../protocol/link.ts'
+import type { RunDeps } from './run/deps.ts'
+import { Run } from './run/run.ts'
+import type { RunState } from './run/state.ts'
+import { newRunState } from './run/state.ts'
+
+export interface RunsOptions {
+  readonly deps: RunDeps
+  readonly maxAgents: number
+  /** A place freed, or was taken. */
+  onRoom(): void
+}
+
+interface Kept {
+  readonly run: Run
+  /** Settles when the run let its place go. */
+  readonly done: Promise<void>
+}
+
+export class Runs {
+  readonly #options: RunsOptions
+  readonly #live = new Map<string, Kept>()
+  /** Runs whose last report is in the outbox and not yet at the server. */
+  readonly #reported = new Map<string, RunReport>()
+  readonly #waiting: (() => void)[] = []
+  readonly #outcomes: string[] = []
+  #working = 0
+  #freed = Promise.withResolvers<void>()
+
+  constructor(options: RunsOptions) {
+    this.#options = options
+  }
+
+  get size(): number {
+    return this.#live.size
+  }
+
+  /** How the runs of this start ended, oldest first: `result`, `fail`, `abort` or `salvage`. */
+  get outcomes(): readonly string[] {
+    return this.#outcomes
+  }
+
+  /** Resolves when nothing runs. */
+  async idle(): Promise<void> {
+    while (this.#live.size > 0) await Promise.all([...this.#live.values()].map(({ done }) => done))
+  }
+
+  /** Resolves when the next run ends. */
+  async room(): Promise<void> {
+    if (this.#live.size > 0) await this.#freed.promise
+  }
+
+  /** Places that a claim may fill. */
+  get free(): number {
+    return Math.max(0, this.#options.maxAgents - this.#live.size)
+  }
+
+  /** Goes on with what the journal knows from an earlier start. */
+  recover(): void {
+    for (const { data } of this.#options.deps.journal.runs()) {
+      const state = data as RunState // written whole by Run
+      if (state.step === 'reported')
+        this.#reported.set(state.assignment.attemptId, new Run(this.#options.deps, state).report())
+      else this.#keep(state)
+    }
+  }
+
+  /** Takes an assignment up; one that is known already changes nothing. */
+  take(assignment: Assignment): void {
+    if (this.#live.has(assignment.attemptId) || this.#reported.has(assignment.attemptId)) return
+    const { journal, clock } = this.#options.deps
+    const state = newRunState(assignment, clock.now())
+    const { attemptId, epoch, n, task } = assignment
+    journal.saveRun({ attemptId, taskId: task.id, epoch, n, step: state.step, data: state })
+    this.#keep(state)
+  }
+
+  reports(): RunReport[] {
+    return [...[...this.#live.values()].map(({ run }) => run.report()), ...this.#reported.values()]
+  }
+
+  /** What the server says of our runs: those it gave to others and those whose task was cancelled are stopped. */
+  reconcile(said: Pick<FromDaemonReply<'heartbeat'>, 'lost' | 'cancelled'>): void {
+    for (const { attemptId, detail } of said.lost) this.#live.get(attemptId)?.run.stop('lost', detail)
+    for (const attemptId of said.cancelled) this.cancel(attemptId)
+  }
+
+  cancel(attemptId: string): void {
+    this.#live.get(attemptId)?.run.stop('cancelled', '')
+  }
+
+  /** The server has all that the run will ever say: it is forgotten. */
+  delivered(attemptId: string): void {
+    this.#reported.delete(attemptId)
+    this.#options.deps.journal.forgetRun(attemptId)
+  }
+
+  touch(now: number): void {
+    for (const { run } of this.#live.values()) run.touch(now)
+  }
+
+  /** Gives all work back: agents are ended, their work is kept, the tasks are queued again. */
+  async abortAll(detail: string): Promise<void> {
+    for (const { run } of this.#live.values()) run.stop('aborted', detail)
+    await Promise.all([...this.#live.values()].map(({ done }) => done))
+  }
+
+  /** Does not wait for any agent's grace. */
+  killAll(): void {
+    for (const { run } of this.#live.values()) run.kill()
+  }
+
+  /** Lets go of all runs; their agents go on and the next start takes them over. */
+  async leaveAll(): Promise<void> {
+    for (const { run } of this.#live.values()) run.leave()
+    for (const start of this.#waiting.splice(0)) start()
+    await Promise.all([...this.#live.values()].map(({ done }) => done))
+  }
+
+  #keep(state: RunState): void {
+    const run = new Run(this.#options.deps, state)
+    const done = this.#work(run)
+    this.#live.set(run.attemptId, { run, done })
+    this.#options.onRoom()
+  }
+
+  /** A run may come with more than the capacity, after two claims crossed: it waits for a place. */
+  async #work(run: Run): Promise<void> {
+    if (this.#working >= this.#options.maxAgents) await new Promise<void>((start) => this.#waiting.push(start))
+    this.#working += 1
+    await run.go()
+    this.#working -= 1
+    this.#live.delete(run.attemptId)
+    if (run.reported !== null) {
+      this.#reported.set(run.attemptId, run.report())
+      this.#outcomes.push(run.reported)
+    }
+    this.#freed.resolve()
+    this.#freed = Promise.withResolvers()
+    this.#waiting.shift()?.()
+    this.#options.onRoom()
+  }
+}

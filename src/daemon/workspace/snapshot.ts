@@ -1,0 +1,130 @@
+// The tree of a folder as it is now: untracked files included, ignored ones not, repositories inside left out and named.
+
+import { lstatSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { GitOptions } from '../../lib/git.ts'
+import { git, gitBytes, gitOrNull, lastWords, longGitMs, runGit, zeroSeparated } from '../../lib/git.ts'
+import type { Workspace } from './port.ts'
+import { copyIndex, privately, realOrNull } from './private-git.ts'
+
+type Place = Pick<Workspace, 'path' | 'gitDir' | 'objectDir'>
+
+export interface Added {
+  /** Folders that are repositories of their own, relative to the workspace: their files are not in the tree. */
+  readonly nested: readonly NestedPath[]
+  /** Sentences about files that could not be read: the tree lacks them. Empty: the tree is whole. */
+  readonly missing: readonly string[]
+  readonly notices: readonly string[]
+}
+
+export interface NestedPath {
+  readonly path: string
+  /** A submodule that still stands at the base's commit: its history is upstream. */
+  readonly unchanged: boolean
+}
+
+/** A list of names of a very large repository; more is refused. */
+const maxListBytes = 268_435_456
+
+/** Copies the base's index to `indexFile`, brings it up to date with the folder, and writes the tree. The agent's own index is not touched. */
+export async function snapshot(
+  workspace: Place & Pick<Workspace, 'baseIndex'>,
+  indexFile: string,
+  signal: AbortSignal | undefined,
+): Promise<Added & { readonly treeId: string }> {
+  copyIndex(workspace.baseIndex, indexFile)
+  const added = await addAll(workspace, indexFile, signal)
+  return { ...added, treeId: await git(['write-tree'], privately(workspace, { indexFile, signal })) }
+}
+
+/** `git add -A` into `indexFile`, but with nested repositories and submodules kept away from git: it would run programs in them. */
+export async function addAll(place: Place, indexFile: string, signal: AbortSignal | undefined): Promise<Added> {
+  const options = privately(place, { indexFile, signal, timeoutMs: longGitMs })
+  const submodules = await settleSubmodules(place, options)
+  const untracked = await gitBytes(['ls-files', '--others', '--exclude-standard', '-z'], {
+    ...options,
+    maxBytes: maxListBytes,
+  })
+  const found = splitZero(untracked)
+    .filter((name) => name.at(-1) === slash)
+    .map((name) => name.subarray(0, -1))
+  const skipped = [...found, ...submodules.map(({ path }) => Buffer.from(path))]
+  const result = await runGit(['add', '-A', '--ignore-errors', '--pathspec-from-file=-', '--pathspec-file-nul'], {
+    ...options,
+    input: pathspecs(skipped),
+  })
+  const filled = submodules.filter(({ path }) => hasGit(join(place.path, path)))
+  const made = found.map((name) => ({ path: name.toString('utf8'), unchanged: false }))
+  const nested = [...made, ...filled].sort((a, b) => (a.path < b.path ? -1 : 1))
+  const missing =
+    result.code === 0 ? [] : [`Some files could not be read and are not in the tree (${lastWords(result.stderr)}).`]
+  return {
+    nested,
+    missing,
+    notices: nested.map(({ path }) => `${path} is a repository of its own; its files are not in the tree.`),
+  }
+}
+
+const slash = 0x2f
+
+function splitZero(bytes: Buffer): Buffer[] {
+  const parts: Buffer[] = []
+  for (let from = 0; from < bytes.length; ) {
+    const end = bytes.indexOf(0, from)
+    parts.push(bytes.subarray(from, end === -1 ? bytes.length : end))
+    from = end === -1 ? bytes.length : end + 1
+  }
+  return parts
+}
+
+/** Names travel as bytes: they need not be UTF-8. */
+function pathspecs(skipped: readonly Buffer[]): Buffer {
+  const zero = Buffer.from([0])
+  const excluded = skipped.flatMap((name) => [zero, Buffer.from(':(top,exclude,literal)'), name])
+  return Buffer.concat([Buffer.from(':/'), ...excluded])
+}
+
+/**
+ * Brings the entries of submodules in line without asking git to look into them: gone or replaced by plain files, filled at another commit, or
+ * as they were. Gives the paths that stay submodules.
+ */
+async function settleSubmodules(place: Place, options: GitOptions): Promise<NestedPath[]> {
+  const staged = await gitBytes(['ls-files', '--stage', '-z'], { ...options, maxBytes: maxListBytes })
+  if (!staged.includes('160000 ')) return []
+  const entries = zeroSeparated(staged).filter((line) => line.startsWith('160000 '))
+  const kept: NestedPath[] = []
+  const edits: string[] = []
+  for (const line of entries) {
+    const path = line.slice(line.indexOf('\t') + 1)
+    const before = line.split(' ')[1] ?? ''
+    const now = await submoduleNow(join(place.path, path), before, options)
+    if (now === null) edits.push(`0 ${'0'.repeat(before.length)}\t${path}`)
+    else kept.push({ path, unchanged: now === before })
+    if (now !== null && now !== before) edits.push(`160000 ${now}\t${path}`)
+  }
+  if (edits.length > 0)
+    await git(['update-index', '-z', '--index-info'], { ...options, input: `${edits.join('\0')}\0` })
+  return kept
+}
+
+/** The commit a submodule stands at; `before` for an empty folder; null when it is no submodule any more. */
+async function submoduleNow(folder: string, before: string, options: GitOptions): Promise<string | null> {
+  if (realOrNull(folder) === null || !lstatSync(folder).isDirectory()) return null
+  if (hasGit(folder)) return (await nestedHead(folder, options)) ?? before
+  return readdirSync(folder).length === 0 ? before : null
+}
+
+export function hasGit(folder: string): boolean {
+  try {
+    lstatSync(join(folder, '.git'))
+    return true
+  } catch {
+    return false // ENOENT
+  }
+}
+
+/** HEAD of a repository in the workspace, or null. Reading a ref runs nothing, whatever that repository is configured to. */
+export function nestedHead(folder: string, options: Pick<GitOptions, 'signal'>): Promise<string | null> {
+  const at = { cwd: folder, gitDir: join(folder, '.git'), signal: options.signal }
+  return gitOrNull(['rev-parse', '--verify', '--quiet', 'HEAD^{commit}'], at)
+}

@@ -1,0 +1,222 @@
+// Workspaces as worktrees: a branch and a folder of their own beside the user's checkout.
+
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { Problem } from '../../core/problem.ts'
+import { writeFileAtomic } from '../../lib/atomic-file.ts'
+import { systemClock } from '../../lib/clock.ts'
+import type { ExecResult } from '../../lib/exec.ts'
+import type { GitOptions } from '../../lib/git.ts'
+import { git, gitFailed, gitOrNull, longGitMs, runGit } from '../../lib/git.ts'
+import { commitOf } from '../../lib/git-refs.ts'
+import { withLock } from '../../lib/lock.ts'
+import type { UsableRepo } from '../repos/inspect.ts'
+import { branchCandidates, folderCandidates, freeBranch, repoFolder } from './branch.ts'
+import { carryIgnored } from './carry.ts'
+import type { StatePlaces, Workspace, WorkspaceRequest } from './port.ts'
+import { copyIndex, makePrivateGit, populate, statePlaces } from './private-git.ts'
+import { usableRepo } from './request.ts'
+
+/** What a crash may leave behind; written before the branch and worktree are made. */
+export interface Intent {
+  readonly commonDir: string | null
+  readonly path: string
+  readonly branch: string | null
+  readonly baseSha: string | null
+}
+
+/** The lock that every change of a repository's worktrees is made under, by whatever daemon. */
+export function worktreeLock(commonDir: string): string {
+  return join(commonDir, 'capstan', 'lock')
+}
+
+/**
+ * Makes the branch, the folder and its files. The same request again after a crash begins anew where nothing was finished. Throws
+ * `workspace_failed`; `prepare` then takes back what the intent names.
+ */
+export async function prepareWorktree(request: WorkspaceRequest): Promise<Workspace> {
+  const repo = await usableRepo(request)
+  const baseSha = await baseOf(request, repo)
+  const places = statePlaces(request.stateDir, request.attemptId)
+  mkdirSync(places.folder, { recursive: true, mode: 0o700 })
+  await makePrivateGit(places.gitDir, repo.commonDir, request.signal)
+  const folder = join(request.root, repoFolder(request.repo?.slug ?? ''))
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const lock = { signal: request.signal }
+  const made = await withLock(worktreeLock(repo.commonDir), lock, () =>
+    addWorktree({ request, repo, baseSha, places, folder }),
+  )
+  return fill(request, repo, baseSha, { places, made })
+}
+
+async function fill(
+  request: WorkspaceRequest,
+  repo: UsableRepo,
+  baseSha: string,
+  { places, made }: { readonly places: StatePlaces; readonly made: Made },
+): Promise<Workspace> {
+  const objectDir = join(repo.commonDir, 'objects')
+  const at = { path: made.path, gitDir: places.gitDir, objectDir }
+  await populate(at, baseSha, places.baseIndex, { signal: request.signal, timeoutMs: longGitMs })
+  copyIndex(places.baseIndex, join(made.adminDir, 'index'))
+  const { carried, notices } = await carryIgnored(request, { ...at, baseIndex: places.baseIndex }, repo.path)
+  return {
+    mode: 'worktree',
+    taskId: request.taskId,
+    attemptId: request.attemptId,
+    n: request.n,
+    path: made.path,
+    root: realpathSync(request.root),
+    branch: made.branch,
+    baseSha,
+    baseTree: await git(['rev-parse', '--verify', `${baseSha}^{tree}`], {
+      cwd: repo.commonDir,
+      gitDir: repo.commonDir,
+    }),
+    repoPath: repo.path,
+    commonDir: repo.commonDir,
+    adminDir: made.adminDir,
+    gitDir: places.gitDir,
+    objectDir,
+    baseIndex: places.baseIndex,
+    carried,
+    notices: [...repo.notices, ...notices],
+  }
+}
+
+async function baseOf(request: WorkspaceRequest, repo: UsableRepo): Promise<string> {
+  const asked = request.base ?? request.baseBranch ?? null
+  if (asked === null) return repo.headSha
+  const sha = await commitOf(asked, { cwd: repo.path, gitDir: repo.gitDir, signal: request.signal })
+  if (sha !== null) return sha
+  const whose = request.base === null ? ' (the baseBranch of .capstan/repo.toml)' : ''
+  throw new Problem(
+    'workspace_failed',
+    `no such branch, tag or commit in ${repo.path}: ${asked}${whose}; fetch it there or choose another base.`,
+  )
+}
+
+interface Made {
+  readonly path: string
+  readonly branch: string
+  readonly adminDir: string
+}
+
+interface Add {
+  readonly request: WorkspaceRequest
+  readonly repo: UsableRepo
+  readonly baseSha: string
+  readonly places: StatePlaces
+  readonly folder: string
+}
+
+/** What git says when another git in the same repository was in the way; all pass by themselves. */
+const knownRace =
+  /failed to read .*(commondir|gitdir)|could not lock config file|cannot lock ref|\.lock': File exists|index\.lock/
+const tries = 5
+
+async function addWorktree(add: Add): Promise<Made> {
+  const at: GitOptions = { cwd: add.repo.commonDir, gitDir: add.repo.commonDir, signal: add.request.signal }
+  const path = claimFolder(add)
+  for (let attempt = 1; ; attempt += 1) {
+    const branch = await chooseBranch(add, at, path)
+    const intent: Intent = { commonDir: add.repo.commonDir, path, branch, baseSha: add.baseSha }
+    writeFileAtomic(add.places.intent, JSON.stringify(intent))
+    const args = [
+      'worktree',
+      'add',
+      '--no-track',
+      '--no-checkout',
+      '-f',
+      '-f',
+      '--lock',
+      '--reason',
+      `capstan run ${add.request.attemptId}`,
+    ]
+    const result = await addOrUndo([...args, '-b', branch, '--', path, add.baseSha], at, intent)
+    if (result.code === 0) return { path, branch, adminDir: adminDirOf(path, add.repo.commonDir) }
+    if (attempt === tries || !knownRace.test(result.stderr)) throw gitFailed(['worktree add'], add.repo.path, result)
+    await systemClock.sleep(50 * 2 ** attempt, add.request.signal)
+    mkdirSync(path, { recursive: true })
+  }
+}
+
+async function addOrUndo(args: string[], at: GitOptions, intent: Intent): Promise<ExecResult> {
+  try {
+    const result = await runGit(args, at)
+    if (result.code !== 0) await undoLocked(intent)
+    return result
+  } catch (error) {
+    await undoLocked(intent) // aborted or timed out half-way
+    throw error
+  }
+}
+
+async function chooseBranch(add: Add, at: GitOptions, path: string): Promise<string> {
+  const branch = await freeBranch(branchCandidates(add.request), at)
+  if (branch !== null) return branch
+  rmSync(path, { recursive: true, force: true })
+  throw new Problem(
+    'workspace_failed',
+    `all branch names for ${add.request.taskId} are taken in ${add.repo.path}; delete old capstan/ branches.`,
+  )
+}
+
+/** Makes the folder; one that exists is taken only if it is empty, else it is somebody's. */
+function claimFolder(add: Add): string {
+  const base = realpathSync(add.folder)
+  for (const name of folderCandidates(add.request)) {
+    const path = join(base, name)
+    if (claimEmpty(path)) return path
+  }
+  throw new Problem(
+    'workspace_failed',
+    `all folder names for ${add.request.taskId} are taken in ${base}; move what is there away.`,
+  )
+}
+
+/** True when the folder was made or was there and empty. */
+export function claimEmpty(path: string): boolean {
+  try {
+    mkdirSync(path, { mode: 0o700 })
+    return true
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+    return lstatSync(path).isDirectory() && readdirSync(path).length === 0
+  }
+}
+
+/** Read right after `add`, before anybody else could have written there. */
+function adminDirOf(path: string, commonDir: string): string {
+  const pointer = readFileSync(join(path, '.git'), 'utf8')
+    .trim()
+    .replace(/^gitdir: /, '')
+  const adminDir = realpathSync(pointer)
+  if (dirname(adminDir) !== join(commonDir, 'worktrees')) {
+    throw new Problem(
+      'workspace_failed',
+      `git put the worktree's data at ${adminDir}, outside ${commonDir}/worktrees; look at that repository.`,
+    )
+  }
+  return adminDir
+}
+
+/** Takes back what a failed or interrupted preparation made: folder, registration, and the branch if it still stands at the base. */
+export async function undo(intent: Intent): Promise<void> {
+  const { commonDir } = intent
+  if (commonDir === null || !existsSync(commonDir)) return removeFolder(intent.path)
+  await withLock(worktreeLock(commonDir), {}, () => undoLocked(intent))
+}
+
+async function undoLocked(intent: Intent): Promise<void> {
+  await removeFolder(intent.path)
+  if (intent.commonDir === null) return
+  const at = { cwd: intent.commonDir, gitDir: intent.commonDir } // no signal: cleaning up is done when the run was aborted too
+  await gitOrNull(['worktree', 'remove', '-f', '-f', '--', intent.path], at)
+  if (intent.branch === null || intent.baseSha === null) return
+  await gitOrNull(['update-ref', '--no-deref', '-d', `refs/heads/${intent.branch}`, intent.baseSha], at)
+}
+
+async function removeFolder(path: string): Promise<void> {
+  rmSync(path, { recursive: true, force: true })
+}

@@ -1,0 +1,67 @@
+// Who may knock: the Host header must be one of this server's names, and a browser's request must come from its own pages.
+
+import type { IncomingHttpHeaders } from 'node:http'
+import { Problem } from '../core/problem.ts'
+
+export interface Guard {
+  /** Null: let it in. `upgrade`: a WebSocket handshake, which browsers send without preflight. */
+  check(request: {
+    readonly method: string
+    readonly headers: IncomingHttpHeaders
+    readonly upgrade: boolean
+  }): Problem | null
+}
+
+export interface GuardOptions {
+  readonly host: string
+  readonly port: number
+  readonly tls: boolean
+  readonly publicUrl: string | null
+}
+
+/** Makes the guard for one listening address. Comparison is exact: name and port, so that DNS rebinding gets nowhere. */
+export function makeGuard(options: GuardOptions): Guard {
+  const hosts = allowedHosts(options)
+  const origins = allowedOrigins(options, hosts)
+  return {
+    check: ({ method, headers, upgrade }) => {
+      const host = headers.host?.toLowerCase() ?? ''
+      if (!hosts.has(host)) {
+        const known = [...hosts].join(', ')
+        return new Problem(
+          'host_refused',
+          `host ${JSON.stringify(host)} is not a name of this server; it answers to ${known}`,
+        )
+      }
+      const origin = headers.origin
+      const reads = !upgrade && (method === 'GET' || method === 'HEAD')
+      if (reads || origin === undefined || origins.has(origin.toLowerCase())) return null
+      return new Problem('origin_refused', `a page of ${JSON.stringify(origin)} may not drive this server`)
+    },
+  }
+}
+
+/** True for an address that only programs on this machine can reach. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host)
+}
+
+/** A host as it stands in a URL: IPv6 in brackets. */
+export function urlHost(host: string): string {
+  return host.includes(':') && !host.startsWith('[') ? `[${host}]` : host
+}
+
+function allowedHosts({ host, port, tls, publicUrl }: GuardOptions): Set<string> {
+  const names = ['localhost', '127.0.0.1', '[::1]', urlHost(host).toLowerCase()]
+  const hosts = new Set(names.map((name) => `${name}:${port}`))
+  // A client leaves the scheme's own port out.
+  if (port === (tls ? 443 : 80)) for (const name of names) hosts.add(name)
+  if (publicUrl !== null) hosts.add(new URL(publicUrl).host.toLowerCase())
+  return hosts
+}
+
+function allowedOrigins({ tls, publicUrl }: GuardOptions, hosts: Set<string>): Set<string> {
+  const origins = new Set([...hosts].map((host) => `${tls ? 'https' : 'http'}://${host}`))
+  if (publicUrl !== null) origins.add(new URL(publicUrl).origin.toLowerCase())
+  return origins
+}

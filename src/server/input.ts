@@ -1,0 +1,101 @@
+// What came in, made safe: bodies with a size, JSON with a depth, fields by name.
+
+import type { z } from 'zod'
+import { Problem } from '../core/problem.ts'
+
+/** Deeper JSON is an attack on parsers, not a task. */
+const maxDepth = 64
+
+/** Reads a request's bytes up to a limit; throws `too_large` naming both sizes before it holds more than the limit. */
+export async function readBytes(request: Request, limit: number, what: string): Promise<Uint8Array<ArrayBuffer>> {
+  const announced = Number(request.headers.get('content-length') ?? Number.NaN)
+  if (announced > limit) throw tooLarge(what, `${announced} bytes`, limit)
+  if (Number.isFinite(announced)) return new Uint8Array(await request.arrayBuffer())
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of request.body ?? []) {
+    size += chunk.length
+    if (size > limit) throw tooLarge(what, 'more bytes', limit)
+    chunks.push(chunk)
+  }
+  return new Uint8Array(Buffer.concat(chunks))
+}
+
+/** Bytes → JSON. Throws `malformed_json` for invalid UTF-8 or JSON, `invalid_request` for depth or NUL. */
+export function parseJson(bytes: Uint8Array, what: string): unknown {
+  let text: string
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch (cause) {
+    throw new Problem('malformed_json', `${what} is not UTF-8`, { cause })
+  }
+  return parseJsonText(text, what)
+}
+
+export interface JsonRules {
+  /** A daemon passes on what an agent printed, whatever it was; people's input has no use for NUL. */
+  readonly nul: 'allowed' | 'refused'
+  readonly depth: number
+}
+
+const strict: JsonRules = { nul: 'refused', depth: maxDepth }
+
+export function parseJsonText(text: string, what: string, rules: JsonRules = strict): unknown {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (cause) {
+    const said = cause instanceof Error ? cause.message.slice(0, 200) : 'it cannot be parsed'
+    throw new Problem('malformed_json', `${what}: ${said}`, { cause })
+  }
+  refuseHostile(value, what, { ...rules, nul: text.includes('\\u0000') ? rules.nul : 'allowed' })
+  return value
+}
+
+/**
+ * Checks against a schema. An unknown field is refused by name (`unknown_field`), anything else with the field's path (`invalid_request`).
+ */
+export function check<S extends z.ZodType>(schema: S, value: unknown, what: string): z.output<S> {
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return parsed.data
+  const issues = parsed.error.issues.flatMap(leaves)
+  const unknown = issues.find((issue) => issue.code === 'unrecognized_keys')
+  if (unknown !== undefined && unknown.code === 'unrecognized_keys') {
+    const names = unknown.keys.map((key) => JSON.stringify([...unknown.path, key].join('.'))).join(', ')
+    throw new Problem('unknown_field', `${what} has no field ${names}`)
+  }
+  const [first] = issues
+  const path = first === undefined || first.path.length === 0 ? what : `${what}: ${first.path.join('.')}`
+  throw new Problem('invalid_request', `${path}: ${first?.message ?? 'is not valid'}`)
+}
+
+type Issue = z.core.$ZodIssue
+
+/** A union's own issues say more than "invalid input"; the arm that came furthest is the one that was meant. */
+function leaves(issue: Issue): Issue[] {
+  if (issue.code !== 'invalid_union' || issue.errors.length === 0) return [issue]
+  const arms = issue.errors.map((arm) =>
+    arm.flatMap((each) => leaves({ ...each, path: [...issue.path, ...each.path] })),
+  )
+  const furthest = arms.reduce((best, arm) => (depthOf(arm) > depthOf(best) ? arm : best))
+  return furthest.length === 0 ? [issue] : furthest
+}
+
+function depthOf(issues: readonly Issue[]): number {
+  return Math.max(0, ...issues.map((issue) => issue.path.length))
+}
+
+/** Depth is walked with a list, not by recursion. NUL is refused because neither PostgreSQL nor a command line can hold it. */
+function refuseHostile(value: unknown, what: string, rules: JsonRules): void {
+  let level: unknown[] = [value]
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth > rules.depth) throw new Problem('invalid_request', `${what} is nested deeper than ${rules.depth} levels`)
+    if (rules.nul === 'refused' && level.some((each) => typeof each === 'string' && each.includes('\0')))
+      throw new Problem('invalid_request', `${what} contains a NUL character`)
+    level = level.flatMap((each) => (typeof each === 'object' && each !== null ? Object.values(each) : []))
+  }
+}
+
+function tooLarge(what: string, size: string, limit: number): Problem {
+  return new Problem('too_large', `${what} has ${size}; the limit is ${limit} bytes`)
+}

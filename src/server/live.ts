@@ -1,0 +1,199 @@
+// Followers of tasks over SSE: subscribe, mark, replay, dedupe. What is new is read and framed once for all readers of a task.
+
+import type { ServerResponse } from 'node:http'
+import type { TranscriptEvent } from '../protocol/events.ts'
+import type { TaskView } from '../protocol/task.ts'
+import type { Note } from '../store/port.ts'
+import type { Framed, Position } from './follower.ts'
+import { Follower, isAfter, parsePosition } from './follower.ts'
+
+/** How the streams read: two questions to the store. */
+export interface LiveSource {
+  events(teamId: string, taskId: string, after: Position, limit: number): Promise<readonly TranscriptEvent[]>
+  /** The task as readers see it, and whether anything more can happen in its transcript. */
+  task(teamId: string, taskId: string): Promise<{ readonly view: TaskView; readonly over: boolean }>
+}
+
+export interface Following {
+  readonly teamId: string
+  readonly taskId: string
+  readonly lastEventId: string | null
+}
+
+interface Topic {
+  readonly teamId: string
+  readonly taskId: string
+  /** Readers that have caught up; those that replay are not in here yet. */
+  readonly attached: Set<Follower>
+  readers: number
+  position: Position
+  newEvents: boolean
+  newState: boolean
+  pumping: boolean
+}
+
+const pageSize = 500
+
+export class Live {
+  readonly #source: LiveSource
+  readonly #bufferBytes: number
+  readonly #failed: (error: unknown) => void
+  readonly #topics = new Map<string, Topic>()
+  readonly #followers = new Set<Follower>()
+
+  constructor(source: LiveSource, bufferBytes: number, failed: (error: unknown) => void) {
+    this.#source = source
+    this.#bufferBytes = bufferBytes
+    this.#failed = failed
+  }
+
+  get readers(): number {
+    return this.#followers.size
+  }
+
+  /** Takes over a response. The caller has checked that the task is the team's. Returns how to end it. */
+  follow(response: ServerResponse, { teamId, taskId, lastEventId }: Following): () => void {
+    const follower = new Follower(response, parsePosition(lastEventId), this.#bufferBytes)
+    const topic = this.#topicOf(teamId, taskId)
+    topic.readers += 1
+    this.#followers.add(follower)
+    follower.onClose(() => this.#leave(topic, follower))
+    this.#replay(topic, follower).catch((error: unknown) => {
+      this.#failed(error)
+      follower.end('') // the reader comes back with its last event id
+    })
+    return () => follower.end('')
+  }
+
+  hear(note: Note): void {
+    if (note.kind !== 'events' && note.kind !== 'task') return
+    const topic = this.#topics.get(note.taskId)
+    if (topic === undefined) return
+    if (note.kind === 'events') topic.newEvents = true
+    else topic.newState = true
+    this.#wake(topic)
+  }
+
+  /** Keeps idle streams open through proxies. */
+  beat(): void {
+    for (const follower of this.#followers) follower.write(': beat\n\n')
+  }
+
+  /** Looks again at every followed task: for stores whose notes can get lost. */
+  relook(): void {
+    for (const topic of this.#topics.values()) {
+      topic.newEvents = true
+      topic.newState = true
+      this.#wake(topic)
+    }
+  }
+
+  close(): void {
+    for (const follower of this.#followers) follower.end('')
+  }
+
+  #topicOf(teamId: string, taskId: string): Topic {
+    const known = this.#topics.get(taskId)
+    if (known !== undefined) return known
+    const start = { attempt: 0, seq: 0 }
+    const topic: Topic = {
+      teamId,
+      taskId,
+      attached: new Set(),
+      readers: 0,
+      position: start,
+      newEvents: false,
+      newState: false,
+      pumping: false,
+    }
+    this.#topics.set(taskId, topic)
+    return topic
+  }
+
+  #leave(topic: Topic, follower: Follower): void {
+    this.#followers.delete(follower)
+    topic.attached.delete(follower)
+    topic.readers -= 1
+    if (topic.readers === 0) this.#topics.delete(topic.taskId)
+  }
+
+  /** Reads what the follower missed, then joins it to the others without a hole between. */
+  async #replay(topic: Topic, follower: Follower): Promise<void> {
+    while (!follower.over) {
+      const events = await this.#source.events(topic.teamId, topic.taskId, follower.position, pageSize)
+      if (events.length > 0) {
+        const framed = events.map(frame)
+        follower.writeEvents(framed, join(framed))
+        await follower.drained()
+        continue
+      }
+      if (topic.attached.size === 0 && isAfter(follower.position, topic.position)) topic.position = follower.position
+      // The others have moved on since that look: look again before joining them.
+      if (isAfter(topic.position, follower.position)) continue
+      topic.attached.add(follower)
+      topic.newEvents = true // what came between the look and the joining
+      topic.newState = true
+      this.#wake(topic)
+      return
+    }
+  }
+
+  #wake(topic: Topic): void {
+    if (topic.pumping || topic.attached.size === 0) return
+    topic.pumping = true
+    void this.#pump(topic)
+      .catch((error: unknown) => {
+        this.#failed(error)
+        for (const follower of topic.attached) follower.end('')
+      })
+      .finally(() => {
+        topic.pumping = false
+        if (topic.newEvents || topic.newState) this.#wake(topic)
+      })
+  }
+
+  async #pump(topic: Topic): Promise<void> {
+    while ((topic.newEvents || topic.newState) && topic.attached.size > 0) {
+      const state = topic.newState
+      topic.newState = false
+      // The state is read before the events: when it says that all is over, the events that follow are all.
+      const told = state ? await this.#source.task(topic.teamId, topic.taskId) : null
+      topic.newEvents = false
+      await this.#pumpEvents(topic)
+      if (told !== null) tell(topic, told.view, told.over)
+    }
+  }
+
+  async #pumpEvents(topic: Topic): Promise<void> {
+    while (topic.attached.size > 0) {
+      const events = await this.#source.events(topic.teamId, topic.taskId, topic.position, pageSize)
+      const last = events.at(-1)
+      if (last === undefined) return
+      const framed = events.map(frame)
+      const shared = join(framed)
+      for (const follower of topic.attached) follower.writeEvents(framed, shared)
+      topic.position = { attempt: last.attempt, seq: last.seq }
+      if (events.length < pageSize) return
+    }
+  }
+}
+
+function tell(topic: Topic, view: TaskView, over: boolean): void {
+  const data = `event: task\ndata: ${JSON.stringify(view)}\n\n`
+  for (const follower of topic.attached) {
+    follower.write(data)
+    if (over) follower.end(`event: end\ndata: ${JSON.stringify({ state: view.state })}\n\n`)
+  }
+}
+
+function frame(event: TranscriptEvent): Framed {
+  const { attempt, seq } = event
+  return {
+    position: { attempt, seq },
+    text: `id: ${attempt}.${seq}\nevent: transcript\ndata: ${JSON.stringify(event)}\n\n`,
+  }
+}
+
+function join(framed: readonly Framed[]): Buffer {
+  return Buffer.from(framed.map((each) => each.text).join(''))
+}

@@ -1,0 +1,41 @@
+// Profiles: reusable runtime configurations, each change a new version.
+
+import { Problem } from '../../core/problem.ts'
+import { makeId } from '../../lib/ids.ts'
+import type { ProfileView } from '../../protocol/fleet.ts'
+import * as profiles from '../../store/profiles.ts'
+import type { AskedOf } from '../handler.ts'
+import type { Caller, Plane } from '../plane.ts'
+
+export async function createProfile(plane: Plane, { caller, body }: AskedOf<'createProfile'>): Promise<ProfileView> {
+  const id = makeId('prof', plane.clock.now())
+  const { name, ...settings } = body
+  return plane.store.run((tx) => profiles.createProfile(tx, { id, teamId: caller.teamId, name, settings }))
+}
+
+export async function replaceProfile(plane: Plane, asked: AskedOf<'replaceProfile'>): Promise<ProfileView> {
+  const { caller, params, body } = asked
+  const { name, ...settings } = body
+  const next = await plane.store.run((tx) => profiles.replaceProfile(tx, caller.teamId, params.id, { name, settings }))
+  if (next === null) throw none(params.id)
+  return next
+}
+
+export async function listProfiles(plane: Plane, caller: Caller): Promise<{ items: ProfileView[] }> {
+  return { items: await plane.store.read((tx) => profiles.listProfiles(tx, caller.teamId)) }
+}
+
+export async function readProfile(plane: Plane, caller: Caller, idOrName: string): Promise<ProfileView> {
+  const profile = await plane.store.read((tx) => profiles.findProfile(tx, caller.teamId, idOrName))
+  if (profile === null) throw none(idOrName)
+  return profile
+}
+
+/** Throws `in_use` while a task that has not ended allows it. */
+export async function removeProfile(plane: Plane, caller: Caller, idOrName: string): Promise<undefined> {
+  if (!(await plane.store.run((tx) => profiles.removeProfile(tx, caller.teamId, idOrName)))) throw none(idOrName)
+}
+
+function none(idOrName: string): Problem {
+  return new Problem('not_found', `there is no profile ${JSON.stringify(idOrName)}`)
+}

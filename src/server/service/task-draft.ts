@@ -1,0 +1,137 @@
+// What a person asked for → a task that can be stored: defaults filled in, names resolved to ids, contradictions refused.
+
+import { depth, maxConditionDepth } from '../../core/condition.ts'
+import type { TaskId } from '../../core/id.ts'
+import { Problem } from '../../core/problem.ts'
+import { cidOfJson } from '../../lib/cid.ts'
+import { limits } from '../../protocol/names.ts'
+import type { TaskCreate } from '../../protocol/task.ts'
+import type { NewTask, TaskRecord, TaskSpec, Tx, Work } from '../../store/port.ts'
+import { getTask } from '../../store/tasks.ts'
+import type { Caller } from '../plane.ts'
+import { taskTimeouts } from '../settings.ts'
+import type { Resolved } from './task-names.ts'
+import { resolveNames } from './task-names.ts'
+
+export interface Draft {
+  readonly id: TaskId
+  readonly caller: Caller
+  readonly body: TaskCreate
+  readonly idempotencyKey: string | null
+}
+
+/** Turns a checked body into a new task. Throws Problem: `unknown_*`, `contradiction`, `too_large`, `hops_exceeded`, `invalid_request`. */
+export function* draftTask(tx: Tx, draft: Draft): Work<NewTask> {
+  const { id, caller, body } = draft
+  refuseUnfit(body, tx.now)
+  const names = yield* resolveNames(tx, caller.teamId, body)
+  const cause = yield* findCause(tx, caller.teamId, body.causeId)
+  const workspace = workspaceOf(body, names)
+  return {
+    id,
+    spec: specOf(body, names, workspace),
+    needs: {
+      teamId: caller.teamId,
+      pool: names.poolId,
+      daemon: names.daemonId,
+      repo: body.repo ?? null,
+      role: body.role ?? null,
+      type: body.type ?? 'freeform',
+      harness: body.harness ?? null,
+      profiles: names.profiles.map((profile) => profile.id),
+      labels: [...new Set(body.labels ?? [])],
+    },
+    terms: {
+      maxAttempts: body.maxAttempts ?? 3,
+      retryOn: [...new Set(body.retryOn ?? [])],
+      expect: body.expect ?? 'nothing',
+      review: body.review ?? 'none',
+      expiresAt: body.expiresAt ?? null,
+    },
+    priority: body.priority ?? 0,
+    runAt: body.runAt ?? null,
+    correlationId: body.correlationId ?? cause?.correlationId ?? null,
+    causeId: body.causeId ?? null,
+    hops: hopsAfter(cause),
+    createdBy: caller.actor,
+    idempotency: draft.idempotencyKey === null ? null : { key: draft.idempotencyKey, bodyHash: cidOfJson(body) },
+  }
+}
+
+function refuseUnfit(body: TaskCreate, now: number): void {
+  const bytes = Buffer.byteLength(body.prompt)
+  if (bytes > limits.promptBytes)
+    throw new Problem('too_large', `the prompt has ${bytes} bytes; the limit is ${limits.promptBytes} bytes`)
+  if (body.expiresAt !== undefined && body.expiresAt <= now)
+    throw new Problem('invalid_request', `expiresAt ${body.expiresAt} is in the past; the server's time is ${now}`)
+  if (body.expiresAt !== undefined && body.runAt !== undefined && body.expiresAt <= body.runAt)
+    throw new Problem('contradiction', `expiresAt ${body.expiresAt} is not after runAt ${body.runAt}`)
+  if (body.claimCondition !== undefined && depth(body.claimCondition) > maxConditionDepth)
+    throw new Problem('invalid_request', `claimCondition is nested deeper than ${maxConditionDepth} levels`)
+}
+
+function* findCause(tx: Tx, teamId: string, causeId: string | undefined): Work<TaskRecord | null> {
+  if (causeId === undefined) return null
+  const cause = yield* getTask(tx, teamId, causeId)
+  if (cause === null) throw new Problem('unknown_task', `causeId ${JSON.stringify(causeId)} is not a task of this team`)
+  return cause
+}
+
+function hopsAfter(cause: TaskRecord | null): number {
+  const hops = cause === null ? 0 : cause.hops + 1
+  if (hops > limits.hops)
+    throw new Problem(
+      'hops_exceeded',
+      `the task would be hop ${hops} after ${cause?.task.id}; the limit is ${limits.hops}`,
+    )
+  return hops
+}
+
+/** Mode: as asked, else the only profile's first, else worktree with a repository and scratch without. */
+function workspaceOf({ workspace, repo }: TaskCreate, { profiles }: Resolved): TaskSpec['workspace'] {
+  const fromProfile = profiles.length === 1 ? profiles[0]?.settings.workspaceModes?.[0] : undefined
+  const mode = workspace?.mode ?? fromProfile ?? (repo === undefined ? 'scratch' : 'worktree')
+  const base = workspace?.base ?? null
+  if (repo === undefined && mode !== 'scratch')
+    throw new Problem('contradiction', `workspace mode ${mode} needs a repo; name one or use mode scratch`)
+  if (mode === 'scratch' && base !== null)
+    throw new Problem('contradiction', `workspace base ${JSON.stringify(base)} does not go with mode scratch`)
+  for (const { name, settings } of profiles) {
+    if (settings.workspaceModes === undefined || settings.workspaceModes.includes(mode)) continue
+    const allowed = settings.workspaceModes.join(', ')
+    throw new Problem('contradiction', `profile ${name} does not allow workspace mode ${mode}, only ${allowed}`)
+  }
+  return { mode, scope: workspace?.scope ?? 'attempt', base }
+}
+
+/** A profile's own values count where it is the only one allowed; otherwise the daemon applies them when one is chosen. */
+function specOf(body: TaskCreate, { profiles }: Resolved, workspace: TaskSpec['workspace']): TaskSpec {
+  const only = profiles.length === 1 ? profiles[0]?.settings : undefined
+  return {
+    title: body.title ?? titleOf(body.prompt),
+    prompt: body.prompt,
+    input: body.input ?? {},
+    model: body.model ?? null,
+    autonomy: body.autonomy ?? only?.autonomy ?? 'full',
+    workspace,
+    checks: body.checks ?? [],
+    budgets: { maxBashTimeouts: 3, ...body.budgets },
+    runningTimeoutMs: body.runningTimeoutMs ?? only?.runningTimeoutMs ?? taskTimeouts.runningMs,
+    setupTimeoutMs: body.setupTimeoutMs ?? taskTimeouts.setupMs,
+    checkTimeoutMs: body.checkTimeoutMs ?? taskTimeouts.checkMs,
+    claimCondition: body.claimCondition ?? null,
+    continueFrom: null,
+    context: [],
+    attachments: [],
+  }
+}
+
+/** The prompt's first line that says something. */
+function titleOf(prompt: string): string {
+  const line =
+    prompt
+      .split('\n', 100)
+      .find((each) => each.trim() !== '')
+      ?.trim() ?? 'task'
+  return line.length <= 120 ? line : `${line.slice(0, 119)}…`
+}

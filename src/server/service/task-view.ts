@@ -1,0 +1,97 @@
+// A task as the store keeps it → as everyone sees it.
+
+import { isOpen } from '../../core/attempt.ts'
+import type { Status } from '../../core/task.ts'
+import type { AttemptView, TaskView } from '../../protocol/task.ts'
+import type { AttemptRecord, TaskRecord } from '../../store/port.ts'
+
+/** `why` is given for a single task only: it costs a look at the fleet. */
+export function viewTask(record: TaskRecord, why: string | null = null): TaskView {
+  const { task, spec, needs } = record
+  return {
+    id: task.id,
+    state: task.status.state,
+    ...viewStatus(task.status),
+    ...spec,
+    ...task.terms,
+    retryOn: [...task.terms.retryOn],
+    ...needs,
+    profiles: [...needs.profiles],
+    labels: [...needs.labels],
+    checks: [...spec.checks],
+    context: [...spec.context],
+    attachments: [...spec.attachments],
+    priority: record.priority,
+    runAt: record.runAt,
+    correlationId: record.correlationId,
+    causeId: record.causeId,
+    hops: record.hops,
+    epoch: task.epoch,
+    createdAt: record.createdAt,
+    createdBy: record.createdBy,
+    queuedAt: record.queuedAt,
+    endedAt: record.endedAt,
+    why,
+    attempts: record.attempts.map(viewAttempt),
+  }
+}
+
+type StatusView = Pick<TaskView, 'reason' | 'detail' | 'verdict' | 'notBefore'>
+
+function viewStatus(status: Status): StatusView {
+  const plain: StatusView = { reason: null, detail: '', verdict: null, notBefore: null }
+  switch (status.state) {
+    case 'waiting':
+      return { ...plain, reason: status.on[0] ?? null }
+    case 'queued':
+      return { ...plain, reason: status.why, notBefore: status.why === 'retry' ? status.notBefore : null }
+    case 'parked':
+      return { ...plain, reason: status.why, notBefore: status.until }
+    case 'completed':
+      return { ...plain, verdict: status.verdict, detail: status.message }
+    case 'failed':
+      return { ...plain, reason: status.reason, detail: status.detail }
+    case 'cancelled':
+      return { ...plain, detail: status.message === '' ? `by ${status.by}` : `by ${status.by}: ${status.message}` }
+    case 'preparing':
+    case 'running':
+    case 'expired':
+      return plain
+  }
+}
+
+function viewAttempt(record: AttemptRecord): AttemptView {
+  const { attempt, outcome } = record
+  return {
+    n: attempt.n,
+    id: attempt.id,
+    epoch: attempt.epoch,
+    state: attempt.state,
+    ...(isOpen(attempt)
+      ? { ownership: attempt.ownership, reason: null, detail: '', endedAt: null }
+      : { ownership: null, reason: attempt.reason, detail: attempt.detail, endedAt: attempt.endedAt }),
+    daemonId: attempt.daemonId,
+    daemonName: record.daemonName,
+    harness: record.harness,
+    harnessVersion: record.harnessVersion,
+    model: record.model,
+    profileId: record.profileId,
+    profileCid: record.profileCid,
+    containment: record.containment,
+    startedAt: attempt.claimedAt,
+    runningAt: record.runningAt,
+    leaseExpiresAt: record.leaseUntil,
+    lastHeartbeatAt: record.lastHeartbeatAt,
+    lastEventAt: record.lastEventAt,
+    eventCount: record.eventCount,
+    exitCode: outcome?.exitCode ?? null,
+    signal: outcome?.signal ?? null,
+    usage: outcome?.usage ?? null,
+    costUsd: outcome?.costUsd ?? null,
+    evidence: outcome?.evidence ?? null,
+    output: outcome?.output ?? null,
+    outputCid: outcome?.outputCid ?? null,
+    withheld: [...(outcome?.withheld ?? [])],
+    salvage: [...record.salvage],
+  }
+}

@@ -1,0 +1,103 @@
+// The HTTP face: operations, pages, health, metrics and the OpenAPI document on one app, behind the Host and Origin guard.
+
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { getRequestListener } from '@hono/node-server'
+import { Hono } from 'hono'
+import { Problem } from '../core/problem.ts'
+import { openapi } from '../protocol/openapi.ts'
+import { requireScope } from './auth.ts'
+import type { Guard } from './guard.ts'
+import { isLoopback } from './guard.ts'
+import { docsPage, homePage, messagePage, pagePolicy, signedOutPage, styleSheet } from './page.ts'
+import { describeFailure, sendProblem } from './problem-response.ts'
+import type { RestParts, Web, WebContext } from './rest.ts'
+import { addOperations, credentialsOf } from './rest.ts'
+import { listDaemons } from './service/daemons.ts'
+import { listTasks } from './service/tasks.ts'
+import { signIn } from './sign-in.ts'
+
+export interface WebOptions {
+  /** Cookies may travel over TLS only. */
+  readonly secure: boolean
+  /** Programs on this machine may read /metrics without a token; not where a proxy makes everybody look local. */
+  readonly openMetrics: boolean
+}
+
+/** Makes the app. */
+export function makeWeb(parts: RestParts, options: WebOptions): Web {
+  const app: Web = new Hono()
+  const document = JSON.stringify(openapi(parts.plane.version))
+  app.get('/healthz', (c) => c.json({ status: 'ok' }))
+  app.get('/readyz', async (c) => c.json(await readiness(parts)))
+  app.get('/metrics', async (c) => {
+    await admitScraper(c, parts, options)
+    return c.body(await parts.metrics.text(), 200, { 'content-type': parts.metrics.contentType })
+  })
+  app.get('/openapi.json', (c) => c.body(document, 200, { 'content-type': 'application/json' }))
+  app.get('/page.css', (c) => c.body(styleSheet, 200, { 'content-type': 'text/css; charset=utf-8' }))
+  app.get('/docs', (c) => html(c, docsPage(parts.plane.version)))
+  app.get('/', async (c) => html(c, await home(c, parts)))
+  app.get('/sign-in/:code', async (c) => {
+    try {
+      return await signIn(c, parts.plane, c.req.param('code'), options.secure)
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error
+      c.status(401)
+      return html(c, messagePage('Not signed in', `${error.detail}. Restart capstan to get another one.`))
+    }
+  })
+  addOperations(app, parts)
+  return app
+}
+
+/** The app as a listener of node's server: the guard and the security headers come before any route. */
+export function makeListener(app: Web, guard: () => Guard, parts: RestParts, options: WebOptions): RequestListener {
+  const listener = getRequestListener(app.fetch)
+  return (request: IncomingMessage, response: ServerResponse) => {
+    response.setHeader('x-content-type-options', 'nosniff')
+    response.setHeader('referrer-policy', 'no-referrer')
+    response.setHeader('x-frame-options', 'DENY')
+    response.setHeader('cross-origin-resource-policy', 'same-origin')
+    response.setHeader('content-security-policy', pagePolicy)
+    if (options.secure) response.setHeader('strict-transport-security', 'max-age=31536000')
+    const { method = 'GET', headers } = request
+    // Probes come by address, and learn nothing.
+    const probe = request.url === '/healthz' || request.url === '/readyz'
+    const refusal = probe ? null : guard().check({ method, headers, upgrade: false })
+    if (refusal === null) void listener(request, response)
+    else sendProblem(response, describeFailure(refusal, parts.plane.log))
+  }
+}
+
+async function readiness({ plane }: RestParts): Promise<{ status: 'ready'; store: string }> {
+  try {
+    await plane.store.read(function* (tx) {
+      yield tx.db.selectFrom('teams').select('id').limit(1).compile()
+    })
+  } catch (cause) {
+    throw new Problem('unavailable', 'the store does not answer', { cause })
+  }
+  return { status: 'ready', store: plane.store.dialect }
+}
+
+async function admitScraper(c: WebContext, { auth }: RestParts, { openMetrics }: WebOptions): Promise<void> {
+  const address = c.env.incoming.socket.remoteAddress ?? ''
+  if (openMetrics && isLoopback(address.replace(/^::ffff:/, ''))) return
+  requireScope(await auth.caller(credentialsOf(c)), 'user', '/metrics')
+}
+
+async function home(c: WebContext, { plane, auth }: RestParts): Promise<string> {
+  const caller = await auth.caller(credentialsOf(c)).catch((error: unknown) => {
+    if (error instanceof Problem && error.code === 'unauthorized') return null
+    throw error
+  })
+  if (caller === null || !caller.scopes.some((scope) => scope !== 'daemon')) return signedOutPage(plane.version)
+  const asked = { caller, params: {}, body: null, idempotencyKey: null, lastEventId: null }
+  const { items: daemons } = await listDaemons(plane, caller)
+  const { items: tasks } = await listTasks(plane, { ...asked, query: { limit: 20 } })
+  return homePage({ version: plane.version, actor: caller.actor, daemons, tasks })
+}
+
+function html(c: WebContext, text: string): Response {
+  return c.html(text, undefined, { 'cache-control': 'no-store' })
+}

@@ -1,0 +1,182 @@
+// Task and attempt rows: how they are loaded, and what they are as the state machine's task and as the store's record.
+
+import type { Selectable } from 'kysely'
+import { sql } from 'kysely'
+import type { Attempt, AttemptEnd, EndedAttempt, OpenAttempt, Ownership } from '../core/attempt.ts'
+import type { AttemptId, DaemonId, TaskId } from '../core/id.ts'
+import type { AttemptReason } from '../core/reason.ts'
+import type { Requirements } from '../core/routing.ts'
+import type { Spent, Status, Task, TaskTerms } from '../core/task.ts'
+import type { AttemptRecord, Outcome, TaskRecord, TaskSpec, Tx, Work } from './port.ts'
+import { all, parseJson, parseJsonOrNull, rowsOf } from './query.ts'
+import type { AttemptsTable, TasksTable } from './schema.ts'
+
+/** A task's row with the needs of its lane (of the lane it falls back to, while it is pinned). */
+export type TaskRow = Selectable<TasksTable> & { readonly needs: string }
+export type AttemptRow = Selectable<AttemptsTable>
+
+/** What a command works on: the rows, and the task they spell. `attemptRows` are in the order of `task.attempts`. */
+export interface Loaded {
+  readonly row: TaskRow
+  readonly attemptRows: readonly AttemptRow[]
+  readonly task: Task
+}
+
+export interface TaskDoc {
+  readonly spec: TaskSpec
+  readonly terms: TaskTerms
+}
+
+/** What an ended attempt's `ending` column holds. */
+interface Ending {
+  readonly reason: AttemptReason | null
+  readonly detail: string
+  readonly endedBy: 'owner' | 'server'
+}
+
+/** The task with its row locked until the transaction ends (first the task, then its attempts: the order that everyone keeps). */
+export function* lockTask(tx: Tx, taskId: string): Work<Loaded | null> {
+  const [loaded] = yield* lockTasks(tx, [taskId])
+  return loaded ?? null
+}
+
+/** The same for several tasks, in no order that a caller may count on. */
+export function* lockTasks(tx: Tx, taskIds: readonly string[]): Work<Loaded[]> {
+  if (taskIds.length === 0) return []
+  const lock = tx.dialect === 'postgres' ? sql`order by t.seq for update of t` : sql``
+  const rows = yield* rowsOf(
+    tx,
+    sql<TaskRow>`select t.*, l.needs from tasks t join lanes l on l.id = coalesce(t.fallback_lane_id, t.lane_id)
+      where t.id in (${sql.join(taskIds)}) ${lock}`,
+  )
+  return yield* withAttempts(tx, rows, tx.dialect === 'postgres' ? sql`for update` : sql``)
+}
+
+/** Rows as records, without locks; keeps the order of the rows. */
+export function* recordsOf(tx: Tx, rows: readonly TaskRow[]): Work<TaskRecord[]> {
+  return yield* toRecords(tx, yield* withAttempts(tx, rows, sql``))
+}
+
+/** Loaded tasks as records, with what was salvaged. */
+export function* toRecords(tx: Tx, tasks: readonly Loaded[]): Work<TaskRecord[]> {
+  const salvaged = tasks.flatMap((task) => task.attemptRows.filter((row) => row.salvaged > 0).map((row) => row.id))
+  if (salvaged.length === 0) return tasks.map((task) => toRecord(task, new Map()))
+  const query = tx.db
+    .selectFrom('salvage')
+    .select(['attempt_id', 'at', 'kind', 'doc'])
+    .where('attempt_id', 'in', salvaged)
+    .orderBy('at')
+  const byAttempt = Map.groupBy(yield* all(query.compile()), (row) => row.attempt_id)
+  const shown = new Map<string, AttemptRecord['salvage']>()
+  for (const [id, rows] of byAttempt) {
+    shown.set(
+      id,
+      rows.map(({ at, kind, doc }) => ({ at, kind, detail: parseJson<{ detail: string }>(doc).detail })),
+    )
+  }
+  return tasks.map((task) => toRecord(task, shown))
+}
+
+function* withAttempts(tx: Tx, rows: readonly TaskRow[], lock: ReturnType<typeof sql>): Work<Loaded[]> {
+  const claimed = rows.filter((row) => row.epoch > 0).map((row) => row.id)
+  if (claimed.length === 0) return rows.map((row) => loadedOf(row, []))
+  const attemptRows = yield* rowsOf(
+    tx,
+    sql<AttemptRow>`select * from attempts where task_id in (${sql.join(claimed)}) order by task_id, n ${lock}`,
+  )
+  const byTask = Map.groupBy(attemptRows, (row) => row.task_id)
+  return rows.map((row) => loadedOf(row, byTask.get(row.id) ?? []))
+}
+
+function loadedOf(row: TaskRow, attemptRows: readonly AttemptRow[]): Loaded {
+  const task: Task = {
+    id: row.id as TaskId, // written from one
+    terms: parseJson<TaskDoc>(row.doc).terms,
+    status: parseJson<Status>(row.status),
+    spent: parseJson<Spent>(row.spent),
+    epoch: row.epoch,
+    version: row.version,
+    attempts: attemptRows.map(attemptOf),
+  }
+  return { row, attemptRows, task }
+}
+
+/** The state machine's part of an attempt row. The casts name what `persist.ts` wrote. */
+function attemptOf(row: AttemptRow): Attempt {
+  const facts = {
+    id: row.id as AttemptId, // written from one
+    n: row.n,
+    epoch: row.epoch,
+    daemonId: row.daemon_id as DaemonId, // written from one
+    claimedAt: row.claimed_at,
+  }
+  const ending = parseJsonOrNull<Ending>(row.ending)
+  if (ending === null) {
+    const open: OpenAttempt = {
+      ...facts,
+      state: row.state as OpenAttempt['state'], // no ending: one of the open states
+      ownership: row.ownership as Ownership, // set while there is no ending
+    }
+    return open
+  }
+  const { reason, detail, endedBy } = ending
+  const ended: EndedAttempt = {
+    ...facts,
+    state: row.state as AttemptEnd, // an ending: one of the ends
+    reason,
+    detail,
+    endedAt: row.ended_at ?? 0,
+    endedBy,
+  }
+  return ended
+}
+
+function toRecord(
+  { row, task, attemptRows }: Loaded,
+  salvage: ReadonlyMap<string, AttemptRecord['salvage']>,
+): TaskRecord {
+  const pinned = row.pin_until === null || row.fallback_lane_id === null ? null : row.pin_until
+  return {
+    task,
+    spec: parseJson<TaskDoc>(row.doc).spec,
+    needs: parseJson<Requirements>(row.needs),
+    teamId: row.team_id,
+    priority: row.priority,
+    runAt: row.run_at,
+    correlationId: row.correlation_id,
+    sessionKey: row.session_key,
+    causeId: row.cause_id,
+    hops: row.hops,
+    createdAt: row.created_at,
+    createdBy: row.created_by,
+    queuedAt: row.queued_at,
+    endedAt: row.ended_at,
+    attempts: attemptRows.flatMap((attemptRow, i) => {
+      const attempt = task.attempts[i]
+      return attempt === undefined ? [] : [attemptRecord(attemptRow, attempt, salvage.get(attemptRow.id) ?? [])]
+    }),
+    sticky: pinned === null || row.sticky_daemon === null ? null : { daemonId: row.sticky_daemon, until: pinned },
+  }
+}
+
+function attemptRecord(row: AttemptRow, attempt: Attempt, salvage: AttemptRecord['salvage']): AttemptRecord {
+  return {
+    attempt,
+    taskId: row.task_id as TaskId, // written from one
+    daemonName: row.daemon_name,
+    profileId: row.profile_id,
+    profileCid: row.profile_cid,
+    harness: row.harness,
+    harnessVersion: row.harness_version,
+    model: row.model,
+    containment: row.containment,
+    sessionRef: row.session_ref,
+    runningAt: row.running_at,
+    leaseUntil: row.lease_until,
+    lastHeartbeatAt: row.last_heartbeat_at,
+    lastEventAt: row.last_event_at,
+    eventCount: row.event_count,
+    outcome: parseJsonOrNull<Outcome>(row.outcome),
+    salvage,
+  }
+}

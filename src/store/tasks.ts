@@ -1,0 +1,195 @@
+// Tasks as a whole: how one is born, found and listed.
+
+import type { OnConflictBuilder } from 'kysely'
+import { sql } from 'kysely'
+import type { Answer } from '../core/condition.ts'
+import { decide } from '../core/decide.ts'
+import { evolve } from '../core/evolve.ts'
+import type { TaskId } from '../core/id.ts'
+import type { LogEntry } from '../core/log-entry.ts'
+import { Problem } from '../core/problem.ts'
+import type { Task, TaskStateName, WaitReason } from '../core/task.ts'
+import { terminalStates } from '../core/task.ts'
+import { laneFor } from './lanes.ts'
+import { appendLog, liveColumns } from './persist.ts'
+import type { NewTask, TaskRecord, Tx, Work } from './port.ts'
+import { change, first, rowsOf } from './query.ts'
+import type { Schema } from './schema.ts'
+import type { TaskRow } from './task-rows.ts'
+import { recordsOf } from './task-rows.ts'
+import { addRefs, watchCondition } from './waiters.ts'
+
+export interface Created {
+  readonly taskId: TaskId
+  /** False: the same Idempotency-Key and body made it before. */
+  readonly created: boolean
+}
+
+/**
+ * Makes a task: queued, waiting, or failed at once when its condition cannot be met. Throws Problem `idempotency_conflict` when the key was
+ * used in this team for another body.
+ */
+export function* createTask(tx: Tx, given: NewTask): Work<Created> {
+  const laneId = yield* laneFor(tx, given.needs)
+  const sticky = given.stickyDaemon
+  const pinned = sticky !== undefined && sticky.until > tx.now && given.needs.daemon === null
+  const pinLane = pinned ? yield* laneFor(tx, { ...given.needs, daemon: sticky.daemonId }) : null
+  const condition = given.spec.claimCondition
+  const found: Answer = condition === null ? { is: 'met' } : yield* watchCondition(tx, given.needs.teamId, condition)
+  const { task, entries } = birth(given, found, tx.now)
+  const row = {
+    ...fixedColumns(given, tx.now),
+    ...liveColumns(task, { state: null, queued_at: null, ended_at: null, run_at: given.runAt }, tx.now),
+    lane_id: pinLane ?? laneId,
+    fallback_lane_id: pinLane === null ? null : laneId,
+    pin_until: pinLane === null ? null : (sticky?.until ?? null),
+    sticky_daemon: pinLane === null ? null : (sticky?.daemonId ?? null),
+  }
+  const insert = tx.db.insertInto('tasks').values(row)
+  const query = given.idempotency === null ? insert : insert.onConflict(oncePerKey)
+  if ((yield* change(query.compile())) === 0) return yield* sameAgain(tx, given)
+  yield* appendLog(tx, [{ after: task, entries, cause: { actor: given.createdBy, cause: given.causeId } }])
+  if (condition !== null && task.status.state === 'waiting') yield* addRefs(tx, given.id, condition)
+  tx.notify({ kind: 'task', teamId: row.team_id, taskId: given.id, state: row.state })
+  if (row.claimable === 1) tx.notify({ kind: 'claimable', laneId: row.lane_id })
+  return { taskId: given.id, created: true }
+}
+
+/** A task of the team; null when there is none by that id or it belongs to another team. */
+export function* getTask(tx: Tx, teamId: string, id: string): Work<TaskRecord | null> {
+  const record = yield* taskById(tx, id)
+  return record === null || record.teamId !== teamId ? null : record
+}
+
+/** A task of any team: for the server's own work, never for a caller's request. */
+export function* taskById(tx: Tx, id: string): Work<TaskRecord | null> {
+  const rows = yield* rowsOf(tx, sql<TaskRow>`${selectTask} where t.id = ${id}`)
+  return (yield* recordsOf(tx, rows))[0] ?? null
+}
+
+export interface TaskQuery {
+  readonly teamId: string
+  readonly states?: readonly TaskStateName[] | undefined
+  readonly repo?: string | undefined
+  /** Asked for by the task, or used by one of its attempts. */
+  readonly harness?: string | undefined
+  /** Id of a daemon that ran it. */
+  readonly daemon?: string | undefined
+  readonly label?: string | undefined
+  readonly correlationId?: string | undefined
+  /** As the page before gave it. */
+  readonly cursor?: string | undefined
+  readonly limit: number
+}
+
+/** A page of tasks, newest first. The cursor is a place in the order of creation: tasks made meanwhile shift nothing. */
+export function* listTasks(
+  tx: Tx,
+  query: TaskQuery,
+): Work<{ readonly records: TaskRecord[]; readonly nextCursor: string | null }> {
+  const rows = yield* rowsOf(
+    tx,
+    sql<TaskRow>`${selectTask} where ${sql.join(filters(query), sql` and `)} order by t.seq desc limit ${query.limit + 1}`,
+  )
+  const shown = rows.slice(0, query.limit)
+  const last = shown.at(-1)
+  const nextCursor = rows.length > query.limit && last !== undefined ? String(last.seq) : null
+  return { records: yield* recordsOf(tx, shown), nextCursor }
+}
+
+const selectTask = sql`select t.*, l.needs from tasks t join lanes l on l.id = coalesce(t.fallback_lane_id, t.lane_id)`
+
+function filters(query: TaskQuery) {
+  const { states = [], repo, harness, daemon, label, correlationId, cursor } = query
+  const found = [sql`t.team_id = ${query.teamId}`]
+  if (states.length > 0) found.push(sql`t.state in (${sql.join(states)})`)
+  // Lets the database use the small index of what has not ended.
+  const ended: readonly string[] = terminalStates
+  if (states.length > 0 && !states.some((state) => ended.includes(state))) found.push(sql`t.ended_at is null`)
+  if (repo !== undefined) found.push(sql`t.repo = ${repo}`)
+  if (correlationId !== undefined) found.push(sql`t.correlation_id = ${correlationId}`)
+  if (label !== undefined) found.push(sql`t.labels like ${labelPattern(label)} escape '!'`)
+  if (harness !== undefined) {
+    found.push(
+      sql`(t.harness = ${harness} or exists (select 1 from attempts a where a.task_id = t.id and a.harness = ${harness}))`,
+    )
+  }
+  if (daemon !== undefined) {
+    found.push(sql`exists (select 1 from attempts a where a.task_id = t.id and a.daemon_id = ${daemon})`)
+  }
+  if (cursor !== undefined) found.push(sql`t.seq < ${placeOf(cursor)}`)
+  return found
+}
+
+/** Labels are kept as a JSON array: a quoted label matches itself only. */
+function labelPattern(label: string): string {
+  return `%${JSON.stringify(label).replace(/[!%_]/g, '!$&')}%`
+}
+
+function placeOf(cursor: string): number {
+  if (!/^\d{1,15}$/.test(cursor)) {
+    throw new Problem('invalid_request', `cursor ${cursor} is not one this server gave; leave it out to start again`)
+  }
+  return Number(cursor)
+}
+
+function birth(given: NewTask, found: Answer, now: number): { task: Task; entries: readonly LogEntry[] } {
+  const waitOn: WaitReason[] = []
+  if (found.is !== 'met') waitOn.push('condition')
+  if (given.runAt !== null && given.runAt > now) waitOn.push('run_at')
+  const born = decided(null, { type: 'create', taskId: given.id, terms: given.terms, waitOn }, now)
+  const task = evolved(null, born)
+  if (found.is !== 'unsatisfiable') return { task, entries: born }
+  const failed = decided(task, { type: 'unsatisfiable', detail: found.because }, now)
+  return { task: evolved(task, failed), entries: [...born, ...failed] }
+}
+
+function decided(task: Task | null, command: Parameters<typeof decide>[1], now: number): readonly LogEntry[] {
+  const decision = decide(task, command, now)
+  if (!decision.ok) throw new Error(`a new task was refused: ${decision.refusal.detail}`)
+  return decision.entries
+}
+
+function evolved(task: Task | null, entries: readonly LogEntry[]): Task {
+  const after = entries.reduce<Task | null>(evolve, task)
+  if (after === null) throw new Error('a task was born without an entry')
+  return after
+}
+
+function fixedColumns(given: NewTask, now: number) {
+  const { needs, spec, terms } = given
+  return {
+    id: given.id,
+    team_id: needs.teamId,
+    doc: JSON.stringify({ spec, terms }),
+    priority: given.priority,
+    run_at: given.runAt,
+    watched: 0 as const,
+    repo: needs.repo,
+    harness: needs.harness,
+    labels: JSON.stringify(needs.labels),
+    correlation_id: given.correlationId,
+    session_key: given.sessionKey ?? null,
+    cause_id: given.causeId,
+    hops: given.hops,
+    idempotency_key: given.idempotency?.key ?? null,
+    body_hash: given.idempotency?.bodyHash ?? null,
+    created_at: now,
+    created_by: given.createdBy,
+  }
+}
+
+function oncePerKey(on: OnConflictBuilder<Schema, 'tasks'>) {
+  return on.columns(['team_id', 'idempotency_key']).where('idempotency_key', 'is not', null).doNothing()
+}
+
+function* sameAgain(tx: Tx, { needs, idempotency }: NewTask): Work<Created> {
+  const key = idempotency?.key ?? ''
+  const query = tx.db.selectFrom('tasks').select(['id', 'body_hash']).where('team_id', '=', needs.teamId)
+  const found = yield* first(query.where('idempotency_key', '=', key).compile())
+  if (found === null) throw new Error(`Idempotency-Key ${key} is taken by no task`)
+  if (found.body_hash !== idempotency?.bodyHash) {
+    throw new Problem('idempotency_conflict', `Idempotency-Key ${key} made ${found.id} from another body`)
+  }
+  return { taskId: found.id as TaskId, created: false } // written from one
+}

@@ -1,0 +1,82 @@
+// Tasks that wait for other tasks: what a condition finds now, and who is released when a task it names has changed.
+
+import { sql } from 'kysely'
+import type { Answer, Condition, Known } from '../core/condition.ts'
+import { evaluate, namedTasks } from '../core/condition.ts'
+import type { RetryPolicy } from '../core/retry.ts'
+import type { TaskStateName, Verdict } from '../core/task.ts'
+import type { Cause, Tx, Work } from './port.ts'
+import { all, change, parseJson, rowsOf } from './query.ts'
+import { step } from './step.ts'
+import type { Loaded, TaskDoc } from './task-rows.ts'
+import { lockTask } from './task-rows.ts'
+
+interface KnownRow {
+  readonly id: string
+  readonly state: string
+  readonly verdict: string | null
+}
+
+/**
+ * Evaluates a new task's condition. The tasks it names are marked as watched, which also locks their rows: one that changes at the same
+ * time either was seen here, or sees the mark.
+ */
+export function* watchCondition(tx: Tx, teamId: string, condition: Condition): Work<Answer> {
+  const rows = yield* rowsOf(
+    tx,
+    sql<KnownRow>`update tasks set watched = 1 where id in (${sql.join(namedTasks(condition))}) and team_id = ${teamId}
+      returning id, state, verdict`,
+  )
+  return answer(condition, rows)
+}
+
+/** Writes which tasks the waiting task watches. */
+export function* addRefs(tx: Tx, taskId: string, condition: Condition): Work<void> {
+  const refs = namedTasks(condition).map((ref_task_id) => ({ ref_task_id, task_id: taskId }))
+  yield* change(tx.db.insertInto('condition_refs').values(refs).compile())
+}
+
+/** Looks again at every task that waits for one of `changed`, and at those that wait for these, until nothing moves. */
+export function* settleWaiters(tx: Tx, changed: readonly Loaded[], policy: RetryPolicy): Work<void> {
+  const todo = changed.filter((each) => each.row.watched === 1)
+  for (let source = todo.shift(); source !== undefined; source = todo.shift()) {
+    const query = tx.db.selectFrom('condition_refs').select('task_id').where('ref_task_id', '=', source.row.id)
+    for (const { task_id } of yield* all(query.compile())) {
+      const cause: Cause = { actor: 'server', cause: source.row.id }
+      const moved = yield* reconsider(tx, task_id, cause, policy)
+      if (moved !== null && moved.row.watched === 1) todo.push(moved)
+    }
+  }
+}
+
+/** Queues or fails a waiting task if its condition and its time allow. Gives it when it moved. */
+export function* reconsider(tx: Tx, taskId: string, cause: Cause, policy: RetryPolicy): Work<Loaded | null> {
+  const loaded = yield* lockTask(tx, taskId)
+  if (loaded === null || loaded.row.state !== 'waiting') return null
+  const { claimCondition } = parseJson<TaskDoc>(loaded.row.doc).spec
+  const found = claimCondition === null ? met : yield* look(tx, loaded.row.team_id, claimCondition)
+  if (found.is === 'open') return null
+  if (found.is === 'met' && loaded.row.run_at !== null && loaded.row.run_at > tx.now) return null
+  const command =
+    found.is === 'met' ? { type: 'ready' as const } : { type: 'unsatisfiable' as const, detail: found.because }
+  const stepped = yield* step(tx, loaded, command, { cause, policy })
+  yield* change(tx.db.deleteFrom('condition_refs').where('task_id', '=', taskId).compile())
+  return stepped.is === 'done' ? stepped.loaded : null
+}
+
+const met: Answer = { is: 'met' }
+
+function* look(tx: Tx, teamId: string, condition: Condition): Work<Answer> {
+  const query = tx.db.selectFrom('tasks').select(['id', 'state', 'verdict']).where('id', 'in', namedTasks(condition))
+  return answer(condition, yield* all(query.where('team_id', '=', teamId).compile()))
+}
+
+function answer(condition: Condition, rows: readonly KnownRow[]): Answer {
+  const known = new Map(rows.map((row) => [row.id, toKnown(row)]))
+  return evaluate(condition, (taskId) => known.get(taskId) ?? null)
+}
+
+function toKnown({ state, verdict }: KnownRow): Known {
+  // Both columns are written from these unions.
+  return { state: state as TaskStateName, verdict: verdict as Verdict | null }
+}

@@ -1,0 +1,90 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { resolveDaemonOptions } from '../../src/cli/daemon-options.ts'
+import { capstan, makeHome } from './run.ts'
+
+let home: ReturnType<typeof makeHome>
+beforeEach(() => {
+  home = makeHome()
+  mkdirSync(join(home.path, '.capstan'))
+})
+afterEach(() => home[Symbol.dispose]())
+
+const toml = (text: string) => writeFileSync(join(home.path, '.capstan/daemon.toml'), text)
+const dotEnv = (text: string) => writeFileSync(join(home.path, '.env'), text)
+const resolve = (flags: object, env: Record<string, string> = {}) =>
+  resolveDaemonOptions(flags, { env, cwd: home.path, home: join(home.path, '.capstan') })
+
+it('a flag beats the environment, that beats .env, that beats daemon.toml', () => {
+  toml('max-agents = 1\nname = "file"\nlabels = ["a", "b"]\nheartbeat_interval = "5s"\n')
+  dotEnv('CAPSTAN_MAX_AGENTS=2\nCAPSTAN_NAME=dotenv\nCAPSTAN_ROLES=qa, dev\n')
+  const { values, from } = resolve({ maxAgents: 4 }, { CAPSTAN_MAX_AGENTS: '3', CAPSTAN_NAME: 'env' })
+  expect(values).toEqual({
+    'max-agents': 4,
+    name: 'env',
+    roles: ['qa', 'dev'],
+    labels: ['a', 'b'],
+    'heartbeat-interval': 5_000,
+  })
+  expect(from).toEqual({
+    'max-agents': 'flag',
+    name: 'environment',
+    roles: '.env',
+    labels: join(home.path, '.capstan/daemon.toml'),
+    'heartbeat-interval': join(home.path, '.capstan/daemon.toml'),
+  })
+})
+
+it('durations, maps and switches of flags survive the layers', () => {
+  const { values } = resolve({ flushInterval: 250, only: { role: 'qa' }, stopAgents: false })
+  expect(values).toEqual({ 'flush-interval': 250, only: { role: 'qa' }, 'stop-agents': false })
+})
+
+it('names every value that cannot be read, and where it stands', () => {
+  toml('max-agents = "many"\n')
+  expect(() => resolve({}, { CAPSTAN_FLUSH_INTERVAL: 'soon' })).toThrow(
+    `CAPSTAN_FLUSH_INTERVAL must be a duration such as 90s, 15m or 2h, not "soon"`,
+  )
+  expect(() => resolve({})).toThrow(`must be a whole number from 1 to 100, not "many"`)
+})
+
+it('an unknown setting in daemon.toml is refused with a suggestion', () => {
+  toml('max_agent = 2\n')
+  expect(() => resolve({})).toThrow('has the unknown setting "max_agent"; did you mean max-agents?')
+})
+
+it('a daemon.toml that is not TOML is refused, [harness.NAME] is left to the harnesses', () => {
+  toml('[harness.mine]\ncommand = "x"\n')
+  expect(resolve({}).values).toEqual({})
+  toml('= 1')
+  expect(() => resolve({})).toThrow('daemon.toml is not TOML')
+})
+
+it("a folder's .env cannot choose the server, its token or the data folder", async () => {
+  dotEnv('CAPSTAN_URL=http://127.0.0.1:9\nCAPSTAN_TOKEN=cap_evil\nCAPSTAN_DATA=/tmp/evil\n')
+  const { code, err } = await capstan(['daemon'], { home: home.path })
+  expect(code).toBe(69)
+  expect(err).toContain('no server is known')
+})
+
+it('daemon config prints effective values and where each came from', async () => {
+  toml('max-agents = 3\n')
+  const { code, out } = await capstan(['daemon', 'config', '--roles', 'qa,dev', '--json'], { home: home.path })
+  expect(code).toBe(0)
+  expect(JSON.parse(out)).toMatchObject({
+    'max-agents': { value: 3, from: join(home.path, '.capstan/daemon.toml') },
+    roles: { value: ['qa', 'dev'], from: 'flag' },
+    pool: { value: null, from: 'default' },
+  })
+  const human = await capstan(['daemon', 'config', '--max-agents', '2'], { home: home.path })
+  expect(human.out).toMatch(/^max-agents +2 +flag$/m)
+})
+
+it('a wrong daemon.toml ends the command with 78', async () => {
+  toml('max-agents = 0\n')
+  expect(await capstan(['daemon', 'config'], { home: home.path })).toMatchObject({
+    code: 78,
+    err: expect.stringContaining('must be a whole number from 1 to 100, not 0'),
+  })
+})

@@ -1,0 +1,35 @@
+// A host as a test describes it, and a run's input with what the test does not care about filled in.
+
+import type { HostProbe, RunInput } from '../../../src/daemon/harness/port.ts'
+
+export interface FakeHost {
+  readonly env?: Readonly<Record<string, string>>
+  /** Programs on PATH, by name, with what they answer to anything; null: they do not answer. */
+  readonly programs?: Readonly<Record<string, string | null>>
+  readonly files?: Readonly<Record<string, string>>
+}
+
+export function fakeHost(host: FakeHost): HostProbe {
+  const programs = host.programs ?? {}
+  return {
+    env: { HOME: '/home/u', ...host.env },
+    which: (program) => (Object.hasOwn(programs, program) ? `/bin/${program}` : null),
+    output: async (file) => programs[file.replace('/bin/', '')] ?? null,
+    read: (path) => host.files?.[path] ?? null,
+  }
+}
+
+export function runInput(fields: Partial<RunInput>): RunInput {
+  return {
+    prompt: 'do it',
+    promptFile: '/runs/1/prompt',
+    cwd: '/w',
+    model: null,
+    autonomy: 'full',
+    maxTurns: null,
+    sessionRef: null,
+    asRoot: false,
+    env: { HOME: '/home/u', TMPDIR: '/runs/1/tmp' },
+    ...fields,
+  }
+}

@@ -1,0 +1,102 @@
+// One run of a real CLI exactly as its adapter asks for it, read by the adapter, without the rest of Capstan.
+
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdtemp } from 'node:fs/promises'
+import { delimiter, dirname, join } from 'node:path'
+import { passedBy, runEnvironment } from '../../src/daemon/harness/environment.ts'
+import type { Line, RunInput, Verdict } from '../../src/daemon/harness/port.ts'
+import { makeHostProbe } from '../../src/daemon/harness/probe.ts'
+import { processEnv } from '../../src/lib/env.ts'
+import { exec } from '../../src/lib/exec.ts'
+import type { EventBody } from '../../src/protocol/events.ts'
+import { linesOf } from '../fakes/agent-play.ts'
+import type { Mode } from '../fakes/model-server/script.ts'
+import type { ModelServer } from '../fakes/model-server/server.ts'
+import type { Peer } from './peers.ts'
+
+export interface Outcome {
+  readonly version: string | null
+  readonly verdict: Verdict
+  readonly events: readonly EventBody[]
+  readonly exit: string
+  readonly wallMs: number
+  readonly workspace: string
+}
+
+export interface RunOptions {
+  readonly root: string
+  readonly server: ModelServer
+  readonly mode: Mode
+  readonly autonomy: 'full' | 'edit'
+  /** After this the run's group gets SIGKILL, ms. */
+  readonly timeoutMs?: number
+  /** The session and the home of an earlier outcome, to resume it. */
+  readonly resume?: { readonly sessionRef: string; readonly workspace: string; readonly home: string }
+}
+
+/** A run that takes longer is ended and counts as cut, ms. */
+const runMs = 60_000
+
+/** PATH with the peer first, and this Node last for hosts that have no other. */
+export function pathFor(peer: Peer): string {
+  const own = join(peer.folder, 'node_modules', '.bin')
+  return [own, processEnv().PATH ?? '', dirname(process.execPath)].join(delimiter)
+}
+
+export async function runPeer(peer: Peer, options: RunOptions): Promise<Outcome> {
+  const { harness } = peer
+  const folder = await mkdtemp(join(options.root, `${harness.name}-${options.mode}-`))
+  const home = options.resume?.home ?? join(folder, 'home')
+  const workspace = options.resume?.workspace ?? join(folder, 'workspace')
+  const tmpDir = join(folder, 'tmp')
+  for (const made of [home, workspace, tmpDir]) mkdirSync(made, { recursive: true })
+  const own = peer.configure(home, options.server, options.mode)
+  const host = { PATH: pathFor(peer), HOME: home, TERM: 'dumb', LANG: 'C.UTF-8', ...own }
+  const probe = makeHostProbe(host)
+  const found = await harness.detect(probe)
+  if (!found.ready) throw new Error(`${harness.name} is not ready: ${found.problem}`)
+  const run = { runId: 'run_peer', taskId: 'task_peer', attempt: 1, tmpDir }
+  const base = { host, secrets: {}, harness: passedBy(harness, probe), profile: [], run }
+  const input = runInput(folder, workspace, options, runEnvironment({ ...base, switches: {} }))
+  const launch = harness.launch(input)
+  const env = runEnvironment({ ...base, switches: launch.env })
+  const [program, ...args] = launch.argv
+  const stdin = launch.stdin.kind === 'null' ? '' : launch.stdin.text
+  const startedAt = performance.now()
+  const timeoutMs = options.timeoutMs ?? runMs
+  const ran = await exec(probe.which(program) ?? program, args, { cwd: workspace, env, input: stdin, timeoutMs })
+  const wallMs = performance.now() - startedAt
+  const lines = [...linesOf(ran.stdout.toString('utf8'), 'stdout'), ...linesOf(ran.stderr, 'stderr')]
+  const read = reduceAll(peer, lines)
+  const verdict = harness.finish(read.state, { code: ran.code, signal: ran.signal })
+  const exit = ran.signal ?? String(ran.code)
+  return { version: found.version, verdict, events: read.events, exit, wallMs, workspace }
+}
+
+function reduceAll(peer: Peer, lines: readonly Line[]): { state: unknown; events: readonly EventBody[] } {
+  let state = peer.harness.initial()
+  const events: EventBody[] = []
+  for (const line of lines) {
+    const step = peer.harness.reduce(state, line)
+    state = step.state
+    events.push(...step.events)
+  }
+  return { state, events }
+}
+
+function runInput(folder: string, cwd: string, options: RunOptions, env: Record<string, string>): RunInput {
+  const prompt = 'Write one line into a file, then say that you are done.'
+  const promptFile = join(folder, 'prompt')
+  writeFileSync(promptFile, prompt, { mode: 0o600 })
+  return {
+    prompt,
+    promptFile,
+    cwd,
+    model: null,
+    autonomy: options.autonomy,
+    maxTurns: null,
+    sessionRef: options.resume?.sessionRef ?? null,
+    asRoot: process.getuid?.() === 0,
+    env,
+  }
+}

@@ -1,0 +1,75 @@
+// What the real CLIs do in each mode of the scripted model server, as their adapters read it.
+
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Mode } from '../fakes/model-server/script.ts'
+import { finalText, tokens, writtenFile, writtenText } from '../fakes/model-server/script.ts'
+import type { ModelServer } from '../fakes/model-server/server.ts'
+import type { Outcome } from './adapter-run.ts'
+import { runPeer } from './adapter-run.ts'
+import type { Peer } from './peers.ts'
+import type { Row } from './table.ts'
+
+/** Which reason each refusal must become. */
+const refusals: readonly (readonly [Mode, readonly string[]])[] = [
+  ['rate-limit', ['quota']],
+  ['quota', ['quota']],
+  ['auth', ['auth']],
+  ['failure', ['transport']],
+  ['bad-model', ['model_invalid']],
+]
+
+/** Long enough to be sure that the model has been asked, ms. */
+const hangMs = 5_000
+
+export async function adapterSuite(peer: Peer, server: ModelServer, root: string): Promise<readonly Row[]> {
+  const rows: Row[] = []
+  const full = await runPeer(peer, { root, server, mode: 'write', autonomy: 'full' })
+  rows.push(row('write, full', full, worked(full)))
+  const edit = await runPeer(peer, { root, server, mode: 'write', autonomy: 'edit' })
+  rows.push(row('write, edit', edit, worked(edit)))
+  rows.push(await resumed(peer, server, root, full))
+  for (const [mode, reasons] of refusals) {
+    const outcome = await runPeer(peer, { root, server, mode, autonomy: 'full' })
+    const { verdict } = outcome
+    const fits = !verdict.ok && reasons.includes(verdict.reason)
+    rows.push(row(mode, outcome, fits ? null : `expected the reason ${reasons.join(' or ')}`))
+  }
+  const killed = await runPeer(peer, { root, server, mode: 'hang', autonomy: 'full', timeoutMs: hangMs })
+  const isCrash = !killed.verdict.ok && killed.verdict.class === 'crashed'
+  rows.push(row('hang, killed', killed, isCrash ? null : 'expected a crash'))
+  return rows
+}
+
+async function resumed(peer: Peer, server: ModelServer, root: string, first: Outcome): Promise<Row> {
+  const sessionRef = first.verdict.sessionRef ?? ''
+  const { workspace } = first
+  const resume = { sessionRef, workspace, home: join(workspace, '..', 'home') }
+  const outcome = await runPeer(peer, { root, server, mode: 'write', autonomy: 'edit', resume })
+  const kept = outcome.verdict.sessionRef === sessionRef
+  return row('resume', outcome, outcome.verdict.ok && kept ? null : 'the session was not resumed under its id')
+}
+
+/** Null when the file, the events, the words and the tokens of a scripted run came back. */
+function worked(outcome: Outcome): string | null {
+  const { verdict, events, workspace } = outcome
+  if (!verdict.ok) return `failed: ${verdict.detail}`
+  if (readFileSync(join(workspace, writtenFile), 'utf8') !== writtenText) return 'the file holds something else'
+  if (verdict.lastText !== finalText) return `the last words are ${verdict.lastText}`
+  const types = events.map((event) => event.type)
+  for (const type of ['tool_start', 'tool_end', 'text', 'usage', 'turn_end'] as const) {
+    if (!types.includes(type)) return `no ${type} event came`
+  }
+  const { usage } = verdict
+  const expected = [2 * (tokens.input - tokens.cached), 2 * tokens.cached, 2 * tokens.output].join(' ')
+  const counted = [usage?.inputTokens, usage?.cacheReadTokens, usage?.outputTokens].join(' ')
+  return counted === expected ? null : `the tokens are ${counted}, expected ${expected}`
+}
+
+function row(what: string, outcome: Outcome, problem: string | null): Row {
+  const { verdict } = outcome
+  const said = verdict.ok ? 'success' : `${verdict.reason} (${verdict.class ?? 'no class'})`
+  const unknown = outcome.events.filter((event) => event.type === 'raw').length
+  const shown = `${said}, exit ${outcome.exit}, ${outcome.events.length} events, ${unknown} of them raw`
+  return { what, outcome: shown, wallMs: outcome.wallMs, problem }
+}

@@ -1,0 +1,77 @@
+// `npm run test:peers [-- --adapters-only] [-- NAME …]`: the real agent CLIs against the scripted model server, loopback only.
+
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { processEnv } from '../../src/lib/env.ts'
+import { exec, execOnTerminal } from '../../src/lib/exec.ts'
+import { startModelServer } from '../fakes/model-server/server.ts'
+import { adapterSuite } from './adapter-suite.ts'
+import { capstanRun } from './capstan-run.ts'
+import { installPeer } from './install.ts'
+import type { Peer } from './peers.ts'
+import { peers, pinnedVersion } from './peers.ts'
+import type { Row } from './table.ts'
+import { printTable } from './table.ts'
+
+const args = process.argv.slice(2)
+const names = args.filter((arg) => !arg.startsWith('--'))
+const chosen = peers.filter((peer) => names.length === 0 || names.includes(peer.harness.name))
+if (chosen.length === 0) {
+  const known = peers.map((peer) => peer.harness.name).join(', ')
+  process.stderr.write(`no peer is named ${names.join(', ')}; there are ${known}\n`)
+  process.exitCode = 64
+} else if (args.includes('--isolated') || !(await canIsolate())) {
+  process.exitCode = await runAll(chosen)
+} else {
+  for (const peer of chosen) await installPeer(peer)
+  process.exitCode = await runIsolated()
+}
+
+/** As root on Linux the runs get a network namespace that holds only loopback: whatever tries to leave fails. */
+async function canIsolate(): Promise<boolean> {
+  if (process.platform !== 'linux' || process.getuid?.() !== 0) return false
+  try {
+    const tried = ['--net', 'sh', '-c', 'ip link set lo up']
+    return (await exec('unshare', tried, { env: processEnv(), timeoutMs: 5_000 })).code === 0
+  } catch {
+    return false // no unshare here
+  }
+}
+
+function runIsolated(): Promise<number> {
+  const inside = ['sh', '-c', 'ip link set lo up && exec "$@"', 'sh', process.execPath, import.meta.filename]
+  return execOnTerminal('unshare', ['--net', ...inside, '--isolated', ...args], { cwd: process.cwd() })
+}
+
+async function runAll(chosenPeers: readonly Peer[]): Promise<number> {
+  const where = args.includes('--isolated') ? 'in a namespace with loopback only' : 'with the switches of each CLI only'
+  process.stdout.write(`network: ${where}\n`)
+  const root = await mkdtemp(join(tmpdir(), 'capstan-peers-'))
+  await using server = await startModelServer()
+  const problems: string[] = []
+  for (const peer of chosenPeers) {
+    await installPeer(peer)
+    const rows = await rowsOf(peer, { server, root })
+    printTable(`${peer.harness.title} ${pinnedVersion(peer)}`, rows)
+    problems.push(...rows.filter((row) => row.problem !== null).map((row) => `${peer.harness.name} ${row.what}`))
+  }
+  if (problems.length === 0) await rm(root, { recursive: true, force: true })
+  const end = problems.length === 0 ? 'all as expected' : `not as expected: ${problems.join(', ')}; kept ${root}`
+  process.stdout.write(`\n${end}\n`)
+  return problems.length === 0 ? 0 : 1
+}
+
+async function rowsOf(
+  peer: Peer,
+  at: { server: Awaited<ReturnType<typeof startModelServer>>; root: string },
+): Promise<readonly Row[]> {
+  const direct = await adapterSuite(peer, at.server, at.root)
+  if (args.includes('--adapters-only')) return direct
+  try {
+    return [...direct, await capstanRun(peer, at.server, at.root)]
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error)
+    return [...direct, { what: 'through capstan up', outcome: 'did not run', wallMs: 0, problem }]
+  }
+}

@@ -1,0 +1,153 @@
+// Who may do what: generated from the operations table, so that a new operation is covered the day it is written.
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { cidOf } from '../../src/lib/cid.ts'
+import type { Scope } from '../../src/protocol/fleet.ts'
+import type { Operation } from '../../src/protocol/operations.ts'
+import { operations } from '../../src/protocol/operations.ts'
+import type { World } from './world.ts'
+import { makeWorld, problemOf, until } from './world.ts'
+
+const all = Object.entries(operations) as [string, Operation][]
+let world: World
+/** What team A has, by the operation's tag. */
+const own: Record<string, string> = {}
+const tokens: Record<'home' | 'foreign', Record<Scope, string>> = {
+  home: { daemon: '', user: '', admin: '' },
+  foreign: { daemon: '', user: '', admin: '' },
+}
+
+beforeAll(async () => {
+  world = await makeWorld()
+  const { client } = world
+  await client.call('createTeam', { body: { name: 'rivals' } })
+  for (const scope of ['daemon', 'user', 'admin'] as const) {
+    const home = await client.call('createToken', { body: { name: `home-${scope}`, scopes: [scope] } })
+    const there = await client.call('createToken', { body: { name: `far-${scope}`, scopes: [scope], team: 'rivals' } })
+    tokens.home[scope] = home.secret
+    tokens.foreign[scope] = there.secret
+  }
+  const daemon = await world.daemon()
+  own.fleet = (await client.call('listDaemons', {})).items[0]?.id ?? ''
+  own.pool = (await client.call('createPool', { body: { name: 'secret-pool' } })).id
+  own.profiles = (await client.call('createProfile', { body: { name: 'secret-profile' } })).id
+  own.tasks = (await client.call('createTask', { body: { prompt: 'secret-prompt', repo: 'acme/app', role: 'none' } })).id
+  own.identity = (await client.call('listTokens', {})).items[0]?.id ?? ''
+  own.cid = cidOf('secret bytes')
+  await world.as(tokens.home.daemon).putBlob(own.cid, Buffer.from('secret bytes'))
+  expect(daemon.socket.readyState).toBe(1)
+})
+afterAll(async () => {
+  await world[Symbol.asyncDispose]()
+})
+
+function pathOf({ path, tag }: Operation): string {
+  const id = path.includes('/pools/') ? own.pool : own[tag]
+  return path.replace(':id', id ?? 'x').replace(':cid', own.cid ?? 'x')
+}
+
+async function knock(operation: Operation, token: string | null): Promise<{ status: number; text: string }> {
+  const headers: Record<string, string> = token === null ? {} : { authorization: `Bearer ${token}` }
+  const init: RequestInit = { method: operation.method, headers }
+  if (operation.body !== undefined) {
+    headers['content-type'] = 'application/json'
+    init.body = JSON.stringify({ name: `n-${Math.random()}`, on: false, prompt: 'x', scopes: ['user'] })
+  }
+  // Whoever has the bytes may bring them; the id alone must not open them.
+  if (operation.upload === true) init.body = Object.values(tokens.foreign).includes(token ?? '') ? 'guess' : 'secret bytes'
+  if (operation.answer === 'events') init.signal = AbortSignal.timeout(2_000)
+  const response = await fetch(world.server.url + pathOf(operation), init)
+  if (operation.answer === 'events' && response.ok) {
+    await response.body?.cancel()
+    return { status: response.status, text: '' }
+  }
+  return { status: response.status, text: await response.text() }
+}
+
+describe.each(all)('%s', (_, operation) => {
+  test('refuses a caller without a token', async () => {
+    expect((await knock(operation, null)).status).toBe(401)
+    expect((await knock(operation, 'cap_made-up')).status).toBe(401)
+  })
+
+  test.each(['daemon', 'user', 'admin'] as const)('answers scope %s as the table says', async (scope) => {
+    const admitted =
+      operation.scope === 'any' || operation.scope === scope || (operation.scope === 'user' && scope === 'admin')
+    // With admission the request may still be refused for what it asks; never for who asks. Destructive ones are left to other tests.
+    if (admitted && operation.method === 'DELETE') return
+    const { status } = await knock(operation, tokens.home[scope])
+    if (admitted) expect([401, 403]).not.toContain(status)
+    else expect(status).toBe(403)
+  })
+
+  test('tells another team nothing', async () => {
+    for (const scope of ['daemon', 'user', 'admin'] as const) {
+      const { status, text } = await knock(operation, tokens.foreign[scope])
+      expect(text).not.toMatch(/secret-/)
+      for (const id of [own.tasks, own.fleet, own.pool, own.profiles, own.identity]) {
+        if (!pathOf(operation).includes(id ?? '')) expect(text).not.toContain(id)
+      }
+      if (operation.path.includes(':id')) expect([400, 403, 404]).toContain(status)
+      if (operation.path.includes(':cid') && operation.method === 'GET') expect([403, 404]).toContain(status)
+    }
+  })
+})
+
+test('an administrator of another team can neither make teams nor tokens for this one', async () => {
+  const far = world.as(tokens.foreign.admin)
+  expect((await problemOf(far.call('createTeam', { body: { name: 'more' } }))).code).toBe('forbidden')
+  const reach = far.call('createToken', { body: { name: 'x', scopes: ['admin'], team: 'default' } })
+  expect((await problemOf(reach)).code).toBe('forbidden')
+  expect((await far.call('listTeams', {})).items.map((team) => team.name)).toEqual(['rivals'])
+})
+
+test('a revoked token is out within a second, on live sockets and streams too', async () => {
+  const { client } = world
+  const made = await client.call('createToken', { body: { name: 'short', scopes: ['daemon', 'user'] } })
+  const daemon = await world.daemon({ token: made.secret, key: 'key-of-a-revoked-daemon-00' })
+  const stream = await fetch(`${world.server.url}/v1/tasks/${own.tasks}/stream`, {
+    headers: { authorization: `Bearer ${made.secret}` },
+  })
+  expect(stream.status).toBe(200)
+  const began = performance.now()
+  await client.call('revokeToken', { params: { id: made.id } })
+  const { code } = await daemon.closed
+  const reader = stream.body?.getReader()
+  await until(async () => (await reader?.read())?.done === true, 'the end of the stream')
+  expect(code).toBe(4401)
+  expect((await problemOf(world.as(made.secret).call('whoami', {}))).code).toBe('unauthorized')
+  expect(performance.now() - began).toBeLessThan(1_000)
+})
+
+test('a token that runs out ends what is live', async () => {
+  const expiresAt = Date.now() + 400
+  const made = await world.client.call('createToken', { body: { name: 'brief', scopes: ['daemon'], expiresAt } })
+  const daemon = await world.connect({ token: made.secret })
+  expect((await daemon.closed).code).toBe(4401)
+})
+
+test('a token shows when it was last used, and never its secret', async () => {
+  const { items } = await world.client.call('listTokens', {})
+  expect(JSON.stringify(items)).not.toContain('cap_')
+  await until(async () => {
+    const listed = await world.client.call('listTokens', {})
+    return listed.items.some((each) => each.name === 'local' && each.lastUsedAt !== null)
+  })
+})
+
+test('the sign-in link works once, its cookie signs in, and a change needs an origin', async () => {
+  const { signInUrl, url } = world.server
+  const first = await fetch(signInUrl, { redirect: 'manual' })
+  expect(first.status).toBe(303)
+  const [cookie = '', ...attributes] = (first.headers.get('set-cookie') ?? '').split('; ')
+  expect(attributes).toContain('HttpOnly')
+  expect(attributes).toContain('SameSite=Strict')
+  expect((await fetch(signInUrl, { redirect: 'manual' })).status).toBe(401)
+  expect((await fetch(`${url}/v1/tasks`, { headers: { cookie } })).status).toBe(200)
+  expect(await (await fetch(url, { headers: { cookie } })).text()).toContain('secret-prompt')
+  expect(await (await fetch(url)).text()).not.toContain('secret-prompt')
+  const change = { method: 'POST', body: '{"name":"via-cookie"}' }
+  const headers = { cookie, 'content-type': 'application/json' }
+  expect((await fetch(`${url}/v1/pools`, { ...change, headers })).status).toBe(403)
+  expect((await fetch(`${url}/v1/pools`, { ...change, headers: { ...headers, origin: url } })).status).toBe(201)
+})

@@ -1,0 +1,25 @@
+// What a store promises, on any database: one suite, run by a test file per database.
+
+import { describe } from 'vitest'
+import { attemptsContract } from './contract/attempts.ts'
+import { claimsContract } from './contract/claims.ts'
+import { engineContract } from './contract/engine.ts'
+import { eventsContract } from './contract/events.ts'
+import { fleetContract } from './contract/fleet.ts'
+import { identityContract } from './contract/identity.ts'
+import { logContract } from './contract/log.ts'
+import { sweepsContract } from './contract/sweeps.ts'
+import { tasksContract } from './contract/tasks.ts'
+import type { Opener } from './world.ts'
+
+export function storeContract(opener: Opener): void {
+  describe('commands', () => engineContract(opener))
+  describe('tasks', () => tasksContract(opener))
+  describe('claims', () => claimsContract(opener))
+  describe('attempts', () => attemptsContract(opener))
+  describe('time', () => sweepsContract(opener))
+  describe('the log', () => logContract(opener))
+  describe('transcripts', () => eventsContract(opener))
+  describe('daemons, pools, profiles', () => fleetContract(opener))
+  describe('teams and tokens', () => identityContract(opener))
+}
