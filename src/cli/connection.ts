@@ -46,7 +46,7 @@ export function readConnection({ env, home }: Place): Connection {
 }
 
 /** `CAPSTAN_TOKEN`, else the content of the file that `CAPSTAN_TOKEN_FILE` names, else null. */
-export function readToken(env: Env): string | null {
+function readToken(env: Env): string | null {
   if (env.CAPSTAN_TOKEN !== undefined && env.CAPSTAN_TOKEN !== '') return env.CAPSTAN_TOKEN.trim()
   const path = env.CAPSTAN_TOKEN_FILE
   if (path === undefined || path === '') return null

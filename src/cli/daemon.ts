@@ -55,7 +55,7 @@ async function runDaemon(flags: DaemonFlags, mode: Mode, context: Context): Prom
   const log = makeLog(context.env.CAPSTAN_LOG ?? (process.stderr.isTTY ? 'warn' : 'info'))
   const daemon = await startHere({ connection, dataDir, settings, mode, log }, context)
   const { url, token } = connection
-  if (mode.mode === 'poll') writeRunning(dataDir, { url, token, daemonId: daemon.daemonId, pid: process.pid })
+  if (mode.mode === 'poll') writeRunning(dataDir, 'daemon', { url, token, daemonId: daemon.daemonId, pid: process.pid })
   if (context.json) context.terminal.json({ url, daemonId: daemon.daemonId, dataDir, pid: process.pid })
   else context.terminal.progress(`daemon ${daemon.daemonId} serves ${url}; Ctrl-C stops it`)
   try {
@@ -65,7 +65,7 @@ async function runDaemon(flags: DaemonFlags, mode: Mode, context: Context): Prom
       announce: announcing(context, settings.stopAgents ?? true),
     })
   } finally {
-    if (mode.mode === 'poll') forgetRunning(dataDir)
+    if (mode.mode === 'poll') forgetRunning(dataDir, 'daemon')
   }
 }
 

@@ -29,7 +29,7 @@ export function repoRegistryPath(dataDir: string): string {
   return join(dataDir, 'repos.json')
 }
 
-/** What an `up` or `daemon` says of itself while it runs. */
+/** What an `up` or a `daemon` says of itself while it runs. */
 export interface Running {
   readonly url: string
   readonly token: string
@@ -37,27 +37,33 @@ export interface Running {
   readonly daemonId: string | null
   readonly pid: number
 }
+type Verb = 'up' | 'daemon'
 
 /** Written 0600 into the data folder; removed at a clean stop. It proves nothing alone: ask the server. */
-export function writeRunning(dataDir: string, running: Running): void {
-  writeFileAtomic(runningPath(dataDir), JSON.stringify(running))
+export function writeRunning(dataDir: string, verb: Verb, running: Running): void {
+  writeFileAtomic(runningPath(dataDir, verb), JSON.stringify(running))
 }
 
-export function forgetRunning(dataDir: string): void {
-  rmSync(runningPath(dataDir), { force: true })
+export function forgetRunning(dataDir: string, verb: Verb): void {
+  rmSync(runningPath(dataDir, verb), { force: true })
 }
 
 /** Null when nothing was started here, it stopped cleanly, or the file is damaged. */
-export function readRunning(dataDir: string): Running | null {
-  const text = readFileIfThere(runningPath(dataDir))
+export function readRunning(dataDir: string, verb: Verb): Running | null {
+  const text = readFileIfThere(runningPath(dataDir, verb))
   if (text === null) return null
   try {
     return JSON.parse(text) as Running // our own file; who uses it asks the server before believing it
   } catch {
-    return null // cut short by a crash before files were written whole
+    return null // damaged: then as if it were not there
   }
 }
 
-function runningPath(dataDir: string): string {
-  return join(dataDir, 'running.json')
+/** The daemon that was started last with this data folder, by `daemon` or `up`. */
+export function daemonHere(dataDir: string): string | null {
+  return readRunning(dataDir, 'daemon')?.daemonId ?? readRunning(dataDir, 'up')?.daemonId ?? null
+}
+
+function runningPath(dataDir: string, verb: Verb): string {
+  return join(dataDir, `running-${verb}.json`)
 }

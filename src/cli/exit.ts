@@ -50,7 +50,10 @@ export function exitCodeOf(problem: Problem): number {
 
 /** Two lines: what failed with its value, and what to do. `remedy` takes the place of the table's, which a detail may already carry. */
 export function failureLines(problem: Problem, remedy = problem.remedy): readonly string[] {
-  return [`capstan: ${oneLine(problem.detail) || problem.message}`, `  ${remedy}`]
+  const said = oneLine(problem.detail)
+  const again = said.toLowerCase().endsWith(`; ${remedy.toLowerCase()}`)
+  const detail = again ? said.slice(0, -remedy.length - 2) : said
+  return [`capstan: ${detail || problem.message}`, `  ${remedy}`]
 }
 
 const words: Readonly<Record<string, string>> = {

@@ -3,6 +3,7 @@
 import { Problem } from '../core/problem.ts'
 import { camelValues, flagLayer, resolveSettings, variableLayer } from '../lib/config.ts'
 import { makeLog } from '../lib/log.ts'
+import { writeConnection } from './connection.ts'
 import type { Context } from './context.ts'
 import { upDataDir } from './data-dir.ts'
 import { serverOptions } from './host/options.ts'
@@ -18,7 +19,8 @@ export async function runServer(given: Given<typeof serverOptions>, context: Con
   const { host, port } = parseListen(options.listen ?? '127.0.0.1:7420')
   const log = makeLog(context.env.CAPSTAN_LOG ?? 'info')
   const server = await serve({ ...options, dataDir, host, port }, context, log)
-  const { url, token, signInUrl } = server
+  const { url, token, daemonToken, signInUrl } = server
+  writeConnection(context.home, { url, token, daemonToken, dataDir })
   if (given.json) context.terminal.json({ url, token, signInUrl, daemonId: null, dataDir, pid: process.pid })
   else context.terminal.out(...serverWelcome({ url, signInUrl, dataDir, version: context.version }, context.terminal))
   return untilStopped({

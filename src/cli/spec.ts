@@ -18,7 +18,7 @@ export interface OptionSpec extends Setting {
   readonly negated?: string
 }
 
-export interface ArgumentSpec {
+interface ArgumentSpec {
   /** `id`, shown as `<id>`. */
   readonly name: string
   readonly summary: string
@@ -33,7 +33,7 @@ export interface Given<O extends readonly OptionSpec[]> {
 }
 
 /** Answers the process's exit code; nothing is 0. */
-export type Action<O extends readonly OptionSpec[]> = (given: Given<O>, context: Context) => Promise<number | undefined>
+type Action<O extends readonly OptionSpec[]> = (given: Given<O>, context: Context) => Promise<number | undefined>
 
 export interface VerbSpec {
   readonly name: string

@@ -27,6 +27,7 @@ export async function runUp(given: Up, context: Context): Promise<number> {
   const options = withEnvironment(given, context)
   const dataDir = upDataDir(context, options.data)
   requireWritable(dataDir)
+  requireWritable(context.home) // client.json is written there
   const running = await whoRuns(dataDir, context)
   if (running !== null) return join(running, { dataDir, options, context })
   // what is wrong with the settings or a named repository is told before anything starts
@@ -46,7 +47,7 @@ export async function runUp(given: Up, context: Context): Promise<number> {
         : await startHere({ connection, dataDir, settings, mode: { mode: 'poll' }, log }, context)
     return await stay({ server, daemon, dataDir, stopAgents: settings.stopAgents ?? true }, context)
   } finally {
-    forgetRunning(dataDir)
+    forgetRunning(dataDir, 'up')
     await server.close()
   }
 }
@@ -62,7 +63,7 @@ async function stay({ server, daemon, dataDir, stopAgents }: Upright, context: C
   const { url, token, daemonToken, signInUrl } = server
   const daemonId = daemon?.daemonId ?? null
   writeConnection(context.home, { url, token, daemonToken, dataDir })
-  writeRunning(dataDir, { url, token, daemonToken, daemonId, pid: process.pid })
+  writeRunning(dataDir, 'up', { url, token, daemonToken, daemonId, pid: process.pid })
   if (context.json) context.terminal.json({ url, token, signInUrl, daemonId, dataDir, pid: process.pid })
   else {
     const host = daemonId === null ? null : await describe({ url, token, daemonId }, context)
@@ -84,7 +85,7 @@ async function describe(at: { url: string; token: string; daemonId: string }, co
 
 /** The `up` that runs on this data folder, if its server answers. */
 async function whoRuns(dataDir: string, context: Context): Promise<Running | null> {
-  const running = readRunning(dataDir)
+  const running = readRunning(dataDir, 'up')
   if (running === null) return null
   try {
     const client = await clientOf(context.env, running, 2_000)

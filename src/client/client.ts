@@ -27,9 +27,9 @@ type WithKey<N extends OperationName> = Operations[N] extends { idempotent: true
   ? { readonly idempotencyKey?: string }
   : unknown
 /** What a call of operation `N` takes. */
-export type Call<N extends OperationName> = Always & WithParams<N> & WithQuery<N> & WithBody<N> & WithKey<N>
+type Call<N extends OperationName> = Always & WithParams<N> & WithQuery<N> & WithBody<N> & WithKey<N>
 /** What it gives: the operation's output; nothing where it answers without a body. */
-export type Answer<N extends OperationName> = Operations[N]['answer'] extends 'none' ? undefined : Output<N>
+type Answer<N extends OperationName> = Operations[N]['answer'] extends 'none' ? undefined : Output<N>
 
 export interface Client {
   readonly url: string

@@ -2,43 +2,29 @@
 
 import type { AttemptReason } from './reason.ts'
 
+/** The limits the daemon itself holds; a limit on turns is the agent CLI's own to hold. */
 export interface BudgetLimits {
-  readonly maxTurns?: number | undefined
   readonly maxTokens?: number | undefined
   readonly maxCostUsd?: number | undefined
-  readonly maxBashTimeouts?: number | undefined
 }
 
+/** What the attempt has used so far. */
 export interface Tally {
-  readonly turns: number
   /** Input and output, cached or not. */
   readonly tokens: number
   readonly costUsd: number
-  readonly bashTimeouts: number
 }
 
-export const nothingUsed: Tally = { turns: 0, tokens: 0, costUsd: 0, bashTimeouts: 0 }
-
-/** A tool that times out this often is not going to finish; SPEC 3. */
-const defaultBashTimeouts = 3
+export const nothingUsed: Tally = { tokens: 0, costUsd: 0 }
 
 /** The first limit that is passed, with the figures, or null. A limit may be reached, not passed. */
 export function overBudget(limits: BudgetLimits, tally: Tally): { reason: AttemptReason; detail: string } | null {
-  const { maxTurns, maxTokens, maxCostUsd, maxBashTimeouts = defaultBashTimeouts } = limits
-  if (maxTurns !== undefined && tally.turns > maxTurns) {
-    return { reason: 'max_turns_exceeded', detail: `${tally.turns} turns, ${maxTurns} allowed` }
-  }
+  const { maxTokens, maxCostUsd } = limits
   if (maxTokens !== undefined && tally.tokens > maxTokens) {
     return { reason: 'max_tokens_exceeded', detail: `${tally.tokens} tokens, ${maxTokens} allowed` }
   }
   if (maxCostUsd !== undefined && tally.costUsd > maxCostUsd) {
     return { reason: 'max_cost_exceeded', detail: `$${tally.costUsd.toFixed(4)} spent, $${maxCostUsd} allowed` }
-  }
-  if (tally.bashTimeouts > maxBashTimeouts) {
-    return {
-      reason: 'max_bash_timeouts_exceeded',
-      detail: `${tally.bashTimeouts} commands timed out, ${maxBashTimeouts} allowed`,
-    }
   }
   return null
 }

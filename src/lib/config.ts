@@ -3,9 +3,9 @@
 import { parseDuration } from './duration.ts'
 
 /** How a setting is read. `list`: repeatable, or with commas in the environment. `duration`: Go's form, ms in code. `map`: key=value. */
-export type Kind = 'text' | 'list' | 'flag' | 'count' | 'amount' | 'duration' | 'map'
+type Kind = 'text' | 'list' | 'flag' | 'count' | 'amount' | 'duration' | 'map'
 
-export interface ValueOfKind {
+interface ValueOfKind {
   text: string
   list: readonly string[]
   flag: boolean

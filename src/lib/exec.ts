@@ -130,10 +130,20 @@ class Collected {
   }
 }
 
+/** A child that escaped the group may hold the pipes open after the program's end: its output is not waited for longer than this, ms. */
+const pipesMs = 1_000
+
 function ended(child: ChildProcess): Promise<[number | null, NodeJS.Signals | null]> {
   return new Promise((resolve, reject) => {
     child.once('error', reject)
     child.once('close', (code, signal) => resolve([code, signal]))
+    child.once('exit', () => {
+      const cut = setTimeout(() => {
+        child.stdout?.destroy()
+        child.stderr?.destroy()
+      }, pipesMs)
+      child.once('close', () => clearTimeout(cut))
+    })
   })
 }
 

@@ -60,7 +60,7 @@ const fixedConfig: Readonly<Record<string, string>> = {
 }
 
 /**
- * Runs git and gives what it said, whatever its exit code. Throws `workspace_failed` when git is missing or took longer than its timeout, and
+ * Runs git and gives what it said, whatever its exit code. Throws `workspace_failed` when git is missing or took longer than its timeout (`cause` is then `timeout`), and
  * the signal's reason when it aborts.
  */
 export async function runGit(args: readonly string[], options: GitOptions): Promise<ExecResult> {
@@ -70,6 +70,7 @@ export async function runGit(args: readonly string[], options: GitOptions): Prom
     throw new Problem(
       'workspace_failed',
       `git ${args[0]} in ${options.cwd} did not end within ${timeoutMs / 1_000} s; look for a hung disk or network mount there.`,
+      { cause: 'timeout' },
     )
   }
   return result

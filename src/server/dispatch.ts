@@ -47,6 +47,7 @@ export class Dispatch {
   /** Lane → how many tasks were hinted at since the last pump. */
   readonly #hints = new Map<number, number>()
   #pumping = false
+  #closed = false
 
   constructor(plane: Plane) {
     this.#plane = plane
@@ -72,6 +73,7 @@ export class Dispatch {
    */
   async claim(seat: Seat, ask: ClaimAsk, signal: AbortSignal): Promise<readonly Claimed[]> {
     this.#settle(this.#waiters.get(seat.daemonId), [])
+    if (this.#closed) return []
     const over = new AbortController()
     const { promise, resolve, reject } = Promise.withResolvers<readonly Claimed[]>()
     const fits = this.#fitsOf(seat)
@@ -101,6 +103,7 @@ export class Dispatch {
 
   /** Answers every waiter with nothing: the server goes away. */
   close(): void {
+    this.#closed = true
     for (const waiter of [...this.#waiters.values()]) this.#settle(waiter, [])
   }
 

@@ -65,11 +65,11 @@ export class Follower {
     this.position = last.position
   }
 
-  /** Writes a frame, or cuts the reader when too much lies unread. */
+  /** Writes a frame, or cuts the reader when too much lies unread already: one large frame alone cuts nobody. */
   write(frame: string | Buffer): void {
     if (this.#over) return
-    this.#response.write(frame)
     if (this.#response.writableLength > this.#limit) this.#cut()
+    else this.#response.write(frame)
   }
 
   /** Resolves once the reader has taken most of what was written, or is gone. */

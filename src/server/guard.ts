@@ -21,8 +21,12 @@ export interface GuardOptions {
 
 /** Makes the guard for one listening address. Comparison is exact: name and port, so that DNS rebinding gets nowhere. */
 export function makeGuard(options: GuardOptions): Guard {
-  const hosts = allowedHosts(options)
-  const origins = allowedOrigins(options, hosts)
+  const { tls, publicUrl } = options
+  const local = localHosts(options)
+  const shown = publicUrl === null ? null : new URL(publicUrl)
+  const hosts = new Set([...local, ...(shown === null ? [] : [shown.host])])
+  const origins = new Set(local.map((host) => `${tls ? 'https' : 'http'}://${host}`))
+  if (shown !== null) origins.add(shown.origin)
   return {
     check: ({ method, headers, upgrade }) => {
       const host = headers.host?.toLowerCase() ?? ''
@@ -51,17 +55,9 @@ export function urlHost(host: string): string {
   return host.includes(':') && !host.startsWith('[') ? `[${host}]` : host
 }
 
-function allowedHosts({ host, port, tls, publicUrl }: GuardOptions): Set<string> {
-  const names = ['localhost', '127.0.0.1', '[::1]', urlHost(host).toLowerCase()]
-  const hosts = new Set(names.map((name) => `${name}:${port}`))
+function localHosts({ host, port, tls }: GuardOptions): string[] {
+  const names = [...new Set(['localhost', '127.0.0.1', '[::1]', urlHost(host).toLowerCase()])]
   // A client leaves the scheme's own port out.
-  if (port === (tls ? 443 : 80)) for (const name of names) hosts.add(name)
-  if (publicUrl !== null) hosts.add(new URL(publicUrl).host.toLowerCase())
-  return hosts
-}
-
-function allowedOrigins({ tls, publicUrl }: GuardOptions, hosts: Set<string>): Set<string> {
-  const origins = new Set([...hosts].map((host) => `${tls ? 'https' : 'http'}://${host}`))
-  if (publicUrl !== null) origins.add(new URL(publicUrl).origin.toLowerCase())
-  return origins
+  const plain = port === (tls ? 443 : 80) ? names : []
+  return [...names.map((name) => `${name}:${port}`), ...plain]
 }

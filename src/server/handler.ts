@@ -18,7 +18,7 @@ type QueryOf<N extends OperationName> = [QueryOut<N>] extends [never] ? null : Q
 export type AskedOf<N extends OperationName> = Asked<Params<N>, QueryOf<N>, BodyOf<N>>
 
 /** What operation `N` answers, before it is written in its media type. */
-export type Answered<N extends OperationName> = Operations[N]['answer'] extends 'none'
+type Answered<N extends OperationName> = Operations[N]['answer'] extends 'none'
   ? undefined
   : Operations[N]['answer'] extends 'patch' | 'bytes'
     ? Uint8Array

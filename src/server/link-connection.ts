@@ -37,6 +37,7 @@ export class LinkConnection {
   readonly #describe: (error: unknown) => { readonly code: string; readonly detail: string }
   #underWay = 0
   #alive = true
+  #idle: (() => void) | null = null
 
   /** `answer` gives a frame's reply or throws; `describe` turns what it threw into a problem. */
   constructor(
@@ -74,6 +75,12 @@ export class LinkConnection {
     this.#socket.close(code, reason)
   }
 
+  /** Calls back once, as soon as every frame that has come in is answered. */
+  whenIdle(then: () => void): void {
+    if (this.#underWay === 0) then()
+    else this.#idle = then
+  }
+
   terminate(): void {
     this.#socket.terminate()
   }
@@ -101,6 +108,7 @@ export class LinkConnection {
       this.#send({ re: id, problem: this.#describe(error) })
     } finally {
       this.#underWay -= 1
+      if (this.#underWay === 0) this.#idle?.()
       if (this.#underWay <= framesUnderWay / 2 && this.#socket.isPaused) this.#socket.resume()
     }
   }

@@ -20,6 +20,8 @@ export interface SessionParts {
   readonly dispatch: Dispatch
   readonly metrics: Metrics
   readonly connectionId: string
+  /** Closes the socket: the daemon comes back and registers. */
+  readonly giveUp: () => void
 }
 
 type Message = Exclude<FromDaemon, 'register'>
@@ -89,7 +91,10 @@ export class LinkSession {
       })
       return { heard, known: daemon !== null, draining: daemon?.draining ?? draining }
     })
-    if (!told.known) throw new Problem('invalid_state', 'another connection speaks for this daemon; register again')
+    if (!told.known) {
+      this.#parts.giveUp()
+      throw new Problem('invalid_state', 'this connection does not speak for the daemon any more; register again')
+    }
     this.seat.running = runs.length
     this.seat.draining = told.draining
     const { renewed, lost, cancelled } = told.heard

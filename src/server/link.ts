@@ -12,7 +12,7 @@ import { pendingMessages } from '../store/messages.ts'
 import type { Note } from '../store/port.ts'
 import type { Auth, Credentials } from './auth.ts'
 import { requireScope } from './auth.ts'
-import type { Dispatch } from './dispatch.ts'
+import type { Dispatch, Seat } from './dispatch.ts'
 import { check } from './input.ts'
 import type { Frame } from './link-connection.ts'
 import { closeCodes, LinkConnection } from './link-connection.ts'
@@ -115,12 +115,13 @@ export class Link {
     for (const { connection } of this.#lines) connection.ping()
   }
 
-  /** Tells every daemon that the server goes away, so that they come back; resolves when the sockets are closed. */
+  /** Answers what is under way, then tells every daemon that the server goes away, so that they come back; resolves when the sockets are closed. */
   async close(timeoutMs: number): Promise<void> {
     const closed = [...this.#lines].map(
       ({ connection }) => new Promise<void>((resolve) => connection.onClose(() => resolve())),
     )
-    for (const { connection } of this.#lines) connection.close(closeCodes.goingAway, 'the server goes away')
+    for (const { connection } of this.#lines)
+      connection.whenIdle(() => connection.close(closeCodes.goingAway, 'the server goes away'))
     const timer = setTimeout(() => {
       for (const { connection } of this.#lines) connection.terminate()
     }, timeoutMs)
@@ -167,7 +168,7 @@ export class Link {
   }
 
   async #register(line: Line, body: unknown): Promise<unknown> {
-    const { plane, dispatch, metrics } = this.#parts
+    const { plane, metrics } = this.#parts
     try {
       const checked = check(fromDaemon.register.input, body, 'register')
       const { seat, reply, again } = await register(plane, line.caller, line.id, checked)
@@ -180,8 +181,7 @@ export class Link {
       if (before !== undefined && before !== line)
         before.connection.close(closeCodes.replaced, 'the daemon connected anew')
       this.#byDaemon.set(seat.daemonId, line)
-      if (line.session === null)
-        line.session = new LinkSession({ plane, dispatch, metrics, connectionId: line.id }, seat)
+      if (line.session === null) line.session = this.#makeSession(line, seat)
       else line.session.seat = seat
       line.pushed = 0
       // After the reply: the daemon takes rows only once it knows who it is.
@@ -193,6 +193,12 @@ export class Link {
         setImmediate(() => line.connection.close(closeCodes.refused, error.code))
       throw error
     }
+  }
+
+  #makeSession(line: Line, seat: Seat): LinkSession {
+    const { plane, dispatch, metrics } = this.#parts
+    const giveUp = () => setImmediate(() => line.connection.close(closeCodes.replaced, 'register again'))
+    return new LinkSession({ plane, dispatch, metrics, connectionId: line.id, giveUp }, seat)
   }
 
   /** Pushes the rows that this socket has not seen. One look at a time; a note during it leads to another. */

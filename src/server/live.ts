@@ -32,7 +32,8 @@ interface Topic {
   pumping: boolean
 }
 
-const pageSize = 500
+/** Events read at a time; each may be 64 KiB of output. */
+const pageSize = 200
 
 export class Live {
   readonly #source: LiveSource

@@ -21,9 +21,11 @@ export function describeFailure(error: unknown, log: Log): ProblemBody {
 
 /** A problem as a fetch response. */
 export function problemResponse(body: ProblemBody, headers: Record<string, string> = {}): Response {
+  // What is left of a body that was too large is not read: the connection cannot be used again, and says so.
+  const unread = body.status === 413 ? { connection: 'close' } : {}
   return new Response(JSON.stringify(body), {
     status: body.status,
-    headers: { 'content-type': 'application/problem+json', 'cache-control': 'no-store', ...headers },
+    headers: { 'content-type': 'application/problem+json', 'cache-control': 'no-store', ...unread, ...headers },
   })
 }
 

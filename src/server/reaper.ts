@@ -33,9 +33,9 @@ async function reap(plane: Plane, signal: AbortSignal): Promise<void> {
       sweep(tx, { limit, graceMs: settings.reconnectGraceMs, policy: settings.retry }),
     )
     if (swept.total > 0) plane.log.debug(swept, 'swept')
-    if (clock.monotonic() - looked >= settings.leaseTtlMs) {
+    if (clock.monotonic() - looked >= settings.silentMs / 2) {
       looked = clock.monotonic()
-      await disconnectSilent(plane, settings.leaseTtlMs)
+      await disconnectSilent(plane, settings.silentMs)
     }
     // A full batch means that more is due.
     if (swept.total < limit) await pause(plane, await untilDue(plane), signal)

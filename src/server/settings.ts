@@ -21,6 +21,8 @@ export interface ServerSettings {
   readonly sweepBatch: number
   /** How often waiting claims are looked at again although no hint came. */
   readonly relookMs: number
+  /** A daemon that was not heard for so long is not connected, whatever a replica that died left written. */
+  readonly silentMs: number
   /** Ping on daemon sockets; two without an answer end the socket. */
   readonly pingMs: number
   /** Comment lines on idle streams, so that proxies keep them. */
@@ -53,6 +55,7 @@ export const defaultSettings: ServerSettings = {
   sweepMaxWaitMs: 1_000,
   sweepBatch: 200,
   relookMs: 2_000,
+  silentMs: 180_000,
   pingMs: 15_000,
   streamBeatMs: 15_000,
   followBufferBytes: 4_194_304,

@@ -89,15 +89,14 @@ export function* taskOfAttempt(tx: Tx, attemptId: string): Work<TaskRecord | nul
   )
   return (yield* recordsOf(tx, rows))[0] ?? null
 }
-
-/** Keeps what the owner's final report said: the first one counts. */
+/** Keeps what the owner's final report said. The first one counts; false: there was one before. */
 export function* recordOutcome(
   tx: Tx,
   attemptId: string,
   { sessionRef, ...outcome }: Outcome & { readonly sessionRef: string | null },
-): Work<void> {
+): Work<boolean> {
   const update = tx.db.updateTable('attempts').set({ outcome: JSON.stringify(outcome), session_ref: sessionRef })
-  yield* change(update.where('id', '=', attemptId).where('outcome', 'is', null).compile())
+  return (yield* change(update.where('id', '=', attemptId).where('outcome', 'is', null).compile())) > 0
 }
 
 function rowsNamed(tx: Tx, runs: readonly RunReport[]): Work<AttemptRow[]> {

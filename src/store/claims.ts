@@ -14,8 +14,8 @@ import { saveChanges } from './persist.ts'
 import type { Claimed, Tx, Work } from './port.ts'
 import { profilesById } from './profiles.ts'
 import { rowsOf } from './query.ts'
-import type { Loaded } from './task-rows.ts'
-import { lockTasks, toRecords } from './task-rows.ts'
+import type { Loaded, TaskRow } from './task-rows.ts'
+import { lockTasks, toRecords, withLockedAttempts } from './task-rows.ts'
 import { settleWaiters } from './waiters.ts'
 
 /** A lane the daemon fits: the profile it would run it with (null: the built-in default) and that profile's place in its order. */
@@ -80,7 +80,7 @@ function* takeBest(tx: Tx, claim: Claim): Work<Taken[]> {
     const heads = yield* headsAtOnce(tx, claim, left, taken)
     if (heads.length === 0) break
     const wanted = best(claim, heads, left)
-    let got = pair(claim, yield* lockFree(tx, wanted, taken))
+    let got = pair(claim, yield* lockFree(tx, wanted, taken)).slice(0, left)
     // All that was seen is in other hands. Waiting for the first of them tells whether it was taken or only looked at.
     const [head] = wanted
     if (got.length === 0 && head !== undefined) got = pair(claim, yield* lockTasks(tx, [head.id]))
@@ -112,17 +112,22 @@ function* headsAtOnce(tx: Tx, { fits }: Claim, max: number, taken: readonly Take
   return heads.filter((head) => !holds(taken, head.id))
 }
 
-/** Locks what nobody else is taking: per lane as many as are wanted there, which may be others than those seen. */
+/** Locks what nobody else is taking: per lane as many as are wanted there, which may be others than those seen. One round trip. */
 function* lockFree(tx: Tx, wanted: readonly Head[], taken: readonly Taken[]): Work<Loaded[]> {
-  const ids: string[] = []
-  for (const [laneId, heads] of Map.groupBy(wanted, (head) => head.lane_id)) {
-    // Our own locks are not skipped: room for them, and out with them.
-    const free = sql<{ id: string }>`select id from tasks where claimable = 1 and lane_id = ${laneId}
-      order by priority desc, seq limit ${heads.length + taken.length} for update skip locked`
-    const rows = yield* rowsOf(tx, free)
-    ids.push(...rows.flatMap(({ id }) => (holds(taken, id) ? [] : [id])).slice(0, heads.length))
-  }
-  return yield* lockTasks(tx, ids)
+  // Our own locks are not skipped: room for them, and out with them.
+  const lanes = [...Map.groupBy(wanted, (head) => head.lane_id)].map(([lane, heads]) => ({
+    lane,
+    n: heads.length + taken.length,
+  }))
+  const rows = yield* rowsOf(
+    tx,
+    sql<TaskRow>`select h.*, l.needs from json_to_recordset(${JSON.stringify(lanes)}::json) as w(lane bigint, n bigint)
+      cross join lateral (select * from tasks where claimable = 1 and lane_id = w.lane
+        order by priority desc, seq limit w.n for update skip locked) h
+      join lanes l on l.id = coalesce(h.fallback_lane_id, h.lane_id)`,
+  )
+  const ours = rows.filter((row) => !holds(taken, row.id))
+  return yield* withLockedAttempts(tx, ours)
 }
 
 function holds(taken: readonly Taken[], id: string): boolean {

@@ -7,6 +7,9 @@ const conflicts = new Set(['40001', '40P01'])
 /** Admin shutdown, crash shutdown, cannot connect now, too many connections, query cancelled, idle or transaction timeout, disk full. */
 const outages = new Set(['57P01', '57P02', '57P03', '53300', '57014', '25P03', '25P04', '53100', '25006'])
 
+const pgWords =
+  /^(Connection terminated|Client has encountered a connection error|Client was closed|timeout e|Query read timeout|Cannot use a pool)/
+
 /** True when running the whole command again is the remedy. */
 export function isConflict(error: unknown): boolean {
   return conflicts.has(codeOf(error))
@@ -33,9 +36,5 @@ function codeOf(error: unknown): string {
 function isSocketFailure(code: string, error: unknown): boolean {
   if (/^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_)/.test(code)) return true
   // pg's own words have no code.
-  return (
-    code === '' &&
-    error instanceof Error &&
-    /terminated|timeout|not queryable|connection error|closed/i.test(error.message)
-  )
+  return code === '' && error instanceof Error && pgWords.test(error.message)
 }

@@ -148,7 +148,7 @@ class PostgresStore implements Store {
       await client.query('COMMIT')
       return { value, notes }
     } catch (error) {
-      broken = !(await rolledBack(client))
+      broken = isOutage(error) || !(await rolledBack(client))
       throw error
     } finally {
       client.release(broken)

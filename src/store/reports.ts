@@ -7,7 +7,6 @@ import { defaultRetryPolicy } from '../core/retry.ts'
 import { recordOutcome } from './attempts.ts'
 import { attemptRow, leaseLost, ownerOf } from './owners.ts'
 import type { Outcome, TaskRecord, Tx, Work } from './port.ts'
-import { taskById } from './tasks.ts'
 import { transition } from './transition.ts'
 
 interface Reported {
@@ -46,10 +45,15 @@ export function* report(
   const moved = yield* transition(tx, row.task_id, commandOf(daemonId, said), { cause, policy })
   if (moved.is === 'missing') return { is: 'refused', refusal: leaseLost(null, claimant) }
   if (moved.is === 'refused') return moved
-  yield* recordOutcome(tx, said.attemptId, said.outcome)
-  const record = yield* taskById(tx, row.task_id)
-  if (record === null) throw new Error(`${row.task_id} vanished while it was reported`)
-  return { is: 'done', record }
+  const recorded = yield* recordOutcome(tx, said.attemptId, said.outcome)
+  return { is: 'done', record: recorded ? withOutcome(moved.record, said) : moved.record }
+}
+
+function withOutcome(record: TaskRecord, { attemptId, outcome: { sessionRef, ...outcome } }: FinalReport): TaskRecord {
+  const attempts = record.attempts.map((each) =>
+    each.attempt.id === attemptId ? { ...each, outcome, sessionRef } : each,
+  )
+  return { ...record, attempts }
 }
 
 function commandOf(daemonId: string, said: FinalReport) {

@@ -49,6 +49,11 @@ export function* lockTasks(tx: Tx, taskIds: readonly string[]): Work<Loaded[]> {
     sql<TaskRow>`select t.*, l.needs from tasks t join lanes l on l.id = coalesce(t.fallback_lane_id, t.lane_id)
       where t.id in (${sql.join(taskIds)}) ${lock}`,
   )
+  return yield* withLockedAttempts(tx, rows)
+}
+
+/** Rows that the caller locked, with their attempts locked too. */
+export function* withLockedAttempts(tx: Tx, rows: readonly TaskRow[]): Work<Loaded[]> {
   return yield* withAttempts(tx, rows, tx.dialect === 'postgres' ? sql`for update` : sql``)
 }
 

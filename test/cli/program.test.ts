@@ -155,3 +155,9 @@ it('doctor finds a missing server and ends with 1', async () => {
     remedy: 'Start it with: capstan up',
   })
 })
+
+it('a remedy is said once, also when the detail has it', async () => {
+  const env = { CAPSTAN_URL: 'http://127.0.0.1:9', CAPSTAN_TOKEN: 'cap_x' }
+  const { err } = await capstan(['task', 'ls'], { home: home.path, env })
+  expect(err.match(/capstan up/g)).toHaveLength(1)
+})

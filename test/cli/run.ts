@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { exec } from '../../src/lib/exec.ts'
 
-const main = join(import.meta.dirname, '../../src/main.ts')
+export const mainPath = join(import.meta.dirname, '../../src/main.ts')
 
 export interface Ran {
   readonly code: number | null
@@ -21,7 +21,7 @@ export interface RunOptions {
 }
 
 export async function capstan(args: readonly string[], options: RunOptions): Promise<Ran> {
-  const { code, stdout, stderr } = await exec(process.execPath, [main, ...args], {
+  const { code, stdout, stderr } = await exec(process.execPath, [mainPath, ...args], {
     cwd: options.cwd ?? options.home,
     env: { PATH: process.env.PATH, HOME: options.home, CAPSTAN_HOME: join(options.home, '.capstan'), ...options.env },
     timeoutMs: 20_000,

@@ -31,7 +31,9 @@ beforeAll(async () => {
   own.fleet = (await client.call('listDaemons', {})).items[0]?.id ?? ''
   own.pool = (await client.call('createPool', { body: { name: 'secret-pool' } })).id
   own.profiles = (await client.call('createProfile', { body: { name: 'secret-profile' } })).id
-  own.tasks = (await client.call('createTask', { body: { prompt: 'secret-prompt', repo: 'acme/app', role: 'none' } })).id
+  own.tasks = (
+    await client.call('createTask', { body: { prompt: 'secret-prompt', repo: 'acme/app', role: 'none' } })
+  ).id
   own.identity = (await client.call('listTokens', {})).items[0]?.id ?? ''
   own.cid = cidOf('secret bytes')
   await world.as(tokens.home.daemon).putBlob(own.cid, Buffer.from('secret bytes'))
@@ -54,7 +56,8 @@ async function knock(operation: Operation, token: string | null): Promise<{ stat
     init.body = JSON.stringify({ name: `n-${Math.random()}`, on: false, prompt: 'x', scopes: ['user'] })
   }
   // Whoever has the bytes may bring them; the id alone must not open them.
-  if (operation.upload === true) init.body = Object.values(tokens.foreign).includes(token ?? '') ? 'guess' : 'secret bytes'
+  if (operation.upload === true)
+    init.body = Object.values(tokens.foreign).includes(token ?? '') ? 'guess' : 'secret bytes'
   if (operation.answer === 'events') init.signal = AbortSignal.timeout(2_000)
   const response = await fetch(world.server.url + pathOf(operation), init)
   if (operation.answer === 'events' && response.ok) {

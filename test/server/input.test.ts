@@ -26,7 +26,11 @@ async function post(body: string | Uint8Array<ArrayBuffer>, headers: Record<stri
 }
 
 /** With headers that fetch does not let a caller set. */
-function bare(path: string, headers: Record<string, string>, method = 'GET'): Promise<{ status: number; text: string }> {
+function bare(
+  path: string,
+  headers: Record<string, string>,
+  method = 'GET',
+): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
     const { port, token } = world.server
     const all = { authorization: `Bearer ${token}`, ...headers }
@@ -101,12 +105,28 @@ test('names that stand for nothing are refused with the known ones', async () =>
   const daemon = await world.daemon()
   await world.client.call('createPool', { body: { name: 'east' } })
   await world.client.call('createProfile', { body: { name: 'fast', harness: 'shell' } })
-  const refusal = async (body: object) => (await problemOf(world.client.call('createTask', { body: { prompt: 'x', ...body } })))
-  expect(await refusal({ repo: 'acme/none' })).toMatchObject({ code: 'unknown_repo', detail: expect.stringContaining('acme/app') })
-  expect(await refusal({ pool: 'west' })).toMatchObject({ code: 'unknown_pool', detail: expect.stringContaining('east') })
-  expect(await refusal({ profiles: ['slow'] })).toMatchObject({ code: 'unknown_profile', detail: expect.stringContaining('fast') })
-  expect(await refusal({ daemon: 'cube' })).toMatchObject({ code: 'unknown_daemon', detail: expect.stringContaining('box') })
-  expect(await refusal({ harness: 'clawd' })).toMatchObject({ code: 'unknown_harness', detail: expect.stringContaining('codex') })
+  const refusal = async (body: object) =>
+    await problemOf(world.client.call('createTask', { body: { prompt: 'x', ...body } }))
+  expect(await refusal({ repo: 'acme/none' })).toMatchObject({
+    code: 'unknown_repo',
+    detail: expect.stringContaining('acme/app'),
+  })
+  expect(await refusal({ pool: 'west' })).toMatchObject({
+    code: 'unknown_pool',
+    detail: expect.stringContaining('east'),
+  })
+  expect(await refusal({ profiles: ['slow'] })).toMatchObject({
+    code: 'unknown_profile',
+    detail: expect.stringContaining('fast'),
+  })
+  expect(await refusal({ daemon: 'cube' })).toMatchObject({
+    code: 'unknown_daemon',
+    detail: expect.stringContaining('box'),
+  })
+  expect(await refusal({ harness: 'clawd' })).toMatchObject({
+    code: 'unknown_harness',
+    detail: expect.stringContaining('codex'),
+  })
   expect(await refusal({ causeId: 'task_x' })).toMatchObject({ code: 'unknown_task' })
   expect(await refusal({ harness: 'codex', profiles: ['fast'] })).toMatchObject({ code: 'contradiction' })
   expect(await refusal({ workspace: { mode: 'worktree' } })).toMatchObject({ code: 'contradiction' })

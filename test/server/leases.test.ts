@@ -27,7 +27,6 @@ async function start(name: string) {
 test('a superseded owner’s result is refused with lease_lost, and what it made is salvaged and shown', async () => {
   const { daemon: first, run, look } = await start('first')
   await until(async () => (await look()).reason === 'host_offline', 'the lapse')
-  expect((await look()).why).toMatch(/first is not heard; it may come back|daemon/)
   const second = await world.daemon({ key: keyOf('second'), offer: { name: 'second' } })
   const [again] = (await second.claim(5_000)).assignments
   if (again === undefined) throw new Error('nothing was claimed')
@@ -57,6 +56,7 @@ test('a restart of the server keeps everything, tells daemons to come back, and 
   await daemon.ask('events', { ...claim, events: texts(1, 4) })
   const { token, daemonToken } = world.server
   const held = daemon.claim(10_000)
+  await until(async () => (await (await world.raw('/metrics')).text()).includes('capstan_claims_waiting 1'))
   await world.restart()
   expect((await held).assignments).toEqual([])
   expect((await daemon.closed).code).toBe(1001)

@@ -53,11 +53,24 @@ describe('a task', () => {
     expect(late).toEqual(['1.79', '1.80'])
 
     const done = await world.client.call('getTask', { params: { id: task.id } })
-    expect(done.attempts[0]).toMatchObject({ n: 1, state: 'completed', daemonName: 'box', harness: 'shell', exitCode: 0 })
+    expect(done.attempts[0]).toMatchObject({
+      n: 1,
+      state: 'completed',
+      daemonName: 'box',
+      harness: 'shell',
+      exitCode: 0,
+    })
     const page = await world.client.call('listEvents', { params: { id: task.id }, query: { limit: 50 } })
     expect(page.nextCursor).toBe('1.50')
     const log = await world.client.call('getTaskLog', { params: { id: task.id } })
-    expect(log.items.map((line) => line.type)).toEqual(['created', 'queued', 'claimed', 'started', 'attempt_ended', 'completed'])
+    expect(log.items.map((line) => line.type)).toEqual([
+      'created',
+      'queued',
+      'claimed',
+      'started',
+      'attempt_ended',
+      'completed',
+    ])
     await daemon.close()
   })
 

@@ -6,7 +6,10 @@ import { endOf, makeOffer, makeWorld, problemOf, runOf, texts, until } from './w
 
 let world: World
 let keys = 0
-const newKey = () => `key-of-link-test-number-${(keys += 1)}`
+const newKey = () => {
+  keys += 1
+  return `key-of-link-test-number-${keys}`
+}
 
 beforeAll(async () => {
   world = await makeWorld({ bootGuardMs: 60_000 })
@@ -153,10 +156,17 @@ test('a frame that is none is answered with a problem, and the next one is serve
   expect(await told('{')).toMatchObject({ re: -1, problem: { code: 'malformed_json' } })
   expect(await told('{"id":"x"}')).toMatchObject({ re: -1, problem: { code: 'invalid_request' } })
   expect(await told(Buffer.from('{}'))).toMatchObject({ re: -1, problem: { code: 'malformed_json' } })
-  expect(await told(`{"id":900,"type":"events","body":${'['.repeat(2_000)}${']'.repeat(2_000)}}`)).toMatchObject({ re: -1 })
-  expect(await told('{"id":901,"type":"toString","body":{}}')).toMatchObject({ re: 901, problem: { code: 'invalid_request' } })
+  expect(await told(`{"id":900,"type":"events","body":${'['.repeat(2_000)}${']'.repeat(2_000)}}`)).toMatchObject({
+    re: -1,
+  })
+  expect(await told('{"id":901,"type":"toString","body":{}}')).toMatchObject({
+    re: 901,
+    problem: { code: 'invalid_request' },
+  })
   expect(await told('{"id":902,"type":"claim","body":{"max":0}}')).toMatchObject({ re: 902 })
-  expect(await daemon.askRaw('heartbeat', { runs: [], draining: false, freeDiskBytes: 1, freeMemoryBytes: 1, later: 1 })).toBeDefined()
+  expect(
+    await daemon.askRaw('heartbeat', { runs: [], draining: false, freeDiskBytes: 1, freeMemoryBytes: 1, later: 1 }),
+  ).toBeDefined()
   await daemon.close()
 })
 

@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { WebSocket } from 'ws'
 import type { Client } from '../../src/client/client.ts'
 import { makeClient } from '../../src/client/client.ts'
-import { Problem } from '../../src/core/problem.ts'
 import type { ProblemCode } from '../../src/core/problem.ts'
+import { Problem } from '../../src/core/problem.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { silentLog } from '../../src/lib/log.ts'
 import type { DaemonOffer } from '../../src/protocol/fleet.ts'
@@ -41,7 +41,10 @@ export interface RegisterOptions {
   readonly token?: string
 }
 
-export async function makeWorld(settings: Partial<ServerSettings> = {}, more: Partial<ServerOptions> = {}): Promise<World> {
+export async function makeWorld(
+  settings: Partial<ServerSettings> = {},
+  more: Partial<ServerOptions> = {},
+): Promise<World> {
   const dir = await mkdtemp(join(tmpdir(), 'capstan-server-'))
   const base = {
     database: join(dir, 'capstan.db'),
@@ -119,7 +122,7 @@ interface Pushed {
   readonly body: unknown
 }
 
-export const defaultKey = 'key-0123456789-0123456789'
+const defaultKey = 'key-0123456789-0123456789'
 
 /** One socket of a daemon that a test plays. */
 export class FakeDaemon {
@@ -185,7 +188,9 @@ export class FakeDaemon {
     this.socket.terminate()
   }
 
-  #take(frame: { re?: number; body?: unknown; problem?: { code: ProblemCode; detail: string } } & Partial<Pushed>): void {
+  #take(
+    frame: { re?: number; body?: unknown; problem?: { code: ProblemCode; detail: string } } & Partial<Pushed>,
+  ): void {
     if (frame.re === undefined) {
       this.pushed.push(frame as Pushed) // a frame without `re` is a row
       return
@@ -229,7 +234,11 @@ export function texts(from: number, to: number) {
 }
 
 /** Looks again until the look gives something other than null or false. */
-export async function until<T>(look: () => T | Promise<T>, what = 'the condition', limitMs = 8_000): Promise<NonNullable<T>> {
+export async function until<T>(
+  look: () => T | Promise<T>,
+  what = 'the condition',
+  limitMs = 8_000,
+): Promise<NonNullable<T>> {
   const end = Date.now() + limitMs
   while (true) {
     const seen = await look()

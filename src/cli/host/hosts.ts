@@ -5,7 +5,7 @@ import { Problem } from '../../core/problem.ts'
 import type { DaemonView } from '../../protocol/fleet.ts'
 import { connect } from '../connection.ts'
 import type { Context } from '../context.ts'
-import { dataDirOf, readRunning } from '../data-dir.ts'
+import { daemonHere, dataDirOf } from '../data-dir.ts'
 import { hostPage, hostTable } from '../render/host.ts'
 import type { Given, none } from '../spec.ts'
 
@@ -41,7 +41,7 @@ export function undrainHost({ args }: Given<typeof none>, context: Context): Pro
 async function findHost(client: Client, name: string | undefined, context: Context): Promise<DaemonView> {
   if (name !== undefined) return client.call('getDaemon', { params: { id: name }, signal: context.signal })
   const { items } = await client.call('listDaemons', { signal: context.signal })
-  const here = readRunning(dataDirOf(context, undefined))?.daemonId
+  const here = daemonHere(dataDirOf(context, undefined))
   const host = items.find((each) => each.id === here) ?? (items.length === 1 ? items[0] : undefined)
   if (host !== undefined) return host
   if (items.length === 0) throw new Problem('usage', 'no daemon is known; start one with: capstan daemon')

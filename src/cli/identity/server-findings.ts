@@ -6,7 +6,7 @@ import type { DaemonView } from '../../protocol/fleet.ts'
 import type { Connection } from '../connection.ts'
 import { clientOf, readConnection } from '../connection.ts'
 import type { Context } from '../context.ts'
-import { readRunning } from '../data-dir.ts'
+import { daemonHere } from '../data-dir.ts'
 import type { Finding } from '../render/findings.ts'
 import { harnessText } from '../render/host.ts'
 
@@ -19,7 +19,7 @@ export async function serverFindings(dataDir: string, context: Context): Promise
   const [server, token] = await serverAndToken(client, context)
   if (server.state === 'fail' || token?.state === 'fail') return token === null ? [server] : [server, token]
   const hosts = await daemons(client, context)
-  const here = readRunning(dataDir)?.daemonId ?? null
+  const here = daemonHere(dataDir)
   return [server, ...(token === null ? [] : [token]), ...daemonFindings(hosts, here)]
 }
 

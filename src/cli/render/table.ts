@@ -3,7 +3,7 @@
 import type { Style } from './style.ts'
 import { columns, cut, pad } from './wrap.ts'
 
-export interface Cell {
+interface Cell {
   readonly text: string
   readonly paint?: (text: string) => string
 }

@@ -20,7 +20,7 @@ const inside = z
   )
 const glob = inside.refine((path) => !path.startsWith(':'), 'a glob does not begin with a colon')
 
-export const repoFile = z.strictObject({
+const repoFile = z.strictObject({
   setup: commands.default([]).describe('Run by sh -c in a fresh workspace before the agent'),
   teardown: commands.default([]).describe('Run before a workspace is removed'),
   checks: z

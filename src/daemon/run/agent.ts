@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import type { Tally } from '../../core/budget.ts'
 import { nothingUsed } from '../../core/budget.ts'
 import { Problem } from '../../core/problem.ts'
-import { makeRedactor, redactEvent } from '../../lib/redact.ts'
+import type { Redactor } from '../../lib/redact.ts'
+import { makeRedactor, redactEvent, secretsAmong } from '../../lib/redact.ts'
 import type { EventBody } from '../../protocol/events.ts'
 import type { Assignment } from '../../protocol/link.ts'
 import { passedBy, runEnvironment } from '../harness/environment.ts'
@@ -48,6 +49,11 @@ export function environmentOf(
   })
 }
 
+/** Blackens the values of every secret that reaches the run: of the secrets folder, and of the host's keys and tokens. */
+export function redactorOf(deps: RunDeps, run: Pick<AgentStart, 'assignment' | 'harness' | 'runDir'>): Redactor {
+  return makeRedactor(secretsAmong(environmentOf(deps, run, {}), deps.secrets()))
+}
+
 /** Starts the agent. Throws `RunRefused` when its program cannot be executed. Says what the CLI could not honour. */
 export async function startAgent(
   deps: RunDeps,
@@ -67,7 +73,7 @@ export async function startAgent(
     maxTurns: assignment.task.budgets.maxTurns ?? assignment.profile?.settings.maxTurns ?? null,
     sessionRef: null,
     asRoot: process.getuid?.() === 0,
-    env: deps.env,
+    env: environmentOf(deps, start, {}),
   })
   const { runningTimeoutMs } = assignment.task
   try {
@@ -85,7 +91,11 @@ export async function startAgent(
       containment: deps.containment,
       clock: deps.clock,
     })
-    return { handle, notHonoured: launch.notHonoured }
+    const deaf =
+      assignment.task.budgets.maxBashTimeouts === undefined
+        ? []
+        : [`maxBashTimeouts: ${harness.name} does not report commands that timed out`]
+    return { handle, notHonoured: [...launch.notHonoured, ...deaf] }
   } catch (error) {
     if (error instanceof Problem) throw new RunRefused('harness_unavailable', error.detail, { cause: error })
     throw error
@@ -93,7 +103,7 @@ export async function startAgent(
 }
 
 export interface Following {
-  readonly attemptId: string
+  readonly assignment: Assignment
   readonly runDir: string
   readonly harness: Harness
   /** Ends the following after the last line is read. */
@@ -105,10 +115,11 @@ export interface Following {
 
 /** Follows the agent's output to its end; gives the adapter's last state. Offset, parser state and events are committed together. */
 export async function followAgent(deps: RunDeps, following: Following): Promise<unknown> {
-  const { attemptId, harness, runDir } = following
+  const { assignment, harness, runDir } = following
+  const { attemptId } = assignment
   const { journal, clock } = deps
   const cursor = journal.cursor(attemptId)
-  const redact = makeRedactor(deps.secrets())
+  const redact = redactorOf(deps, following)
   let parser = cursor?.parserState ?? harness.initial()
   let tally = nothingUsed
   const onLines = (lines: readonly Line[], offsets: Offsets) => {
@@ -118,7 +129,7 @@ export async function followAgent(deps: RunDeps, following: Following): Promise<
       parser = reduced.state
       events.push(...reduced.events.map((event) => redactEvent(event, redact)))
     }
-    tally = events.reduce(count, tally)
+    tally = events.reduce(used, tally)
     journal.commitLines({ attemptId, offsets, parserState: parser, events, at: clock.now() })
     if (events.length > 0) deps.poke()
     following.onUsed(tally)
@@ -134,10 +145,12 @@ export async function followAgent(deps: RunDeps, following: Following): Promise<
   return parser
 }
 
-function count(tally: Tally, event: EventBody): Tally {
-  if (event.type === 'turn_end') return { ...tally, turns: tally.turns + 1 }
+/** A usage event carries the attempt's total so far. */
+function used(tally: Tally, event: EventBody): Tally {
   if (event.type !== 'usage') return tally
   const { inputTokens, outputTokens, cacheReadTokens, cacheWriteTokens } = event.usage
-  const tokens = tally.tokens + inputTokens + outputTokens + cacheReadTokens + cacheWriteTokens
-  return { ...tally, tokens, costUsd: tally.costUsd + (event.costUsd ?? 0) }
+  return {
+    tokens: inputTokens + outputTokens + cacheReadTokens + cacheWriteTokens,
+    costUsd: event.costUsd ?? tally.costUsd,
+  }
 }

@@ -1,6 +1,7 @@
 // How a followed agent ended: waited for without tight polling, concluded from its exit, its words and what the daemon did.
 
-import { watch } from 'node:fs'
+import { statSync, watch } from 'node:fs'
+import { join } from 'node:path'
 import type { Clock } from '../../core/clock.ts'
 import { formatDuration } from '../../lib/duration.ts'
 import type { Harness } from '../harness/port.ts'
@@ -11,11 +12,14 @@ import { RunRefused } from './refused.ts'
 import type { Ending, RunFailure } from './state.ts'
 import { failure } from './state.ts'
 
+/** The supervisor's record and when it was written, ms: a daemon may read it hours later. */
+export type Exit = ExitRecord & { readonly at: number }
+
 /** Watching the folder tells at once; this only covers file systems that do not tell. */
 const lookAgainMs = 2_000
 
 /** Resolves when the supervisor has written its exit file. Throws `RunRefused` (given back) when two looks find neither supervisor nor file. */
-export async function awaitExit(runDir: string, clock: Clock, signal: AbortSignal): Promise<ExitRecord> {
+export async function awaitExit(runDir: string, clock: Clock, signal: AbortSignal): Promise<Exit> {
   const changed = new Wake()
   const watcher = watch(runDir, (_, name) => {
     if (name === 'exit') changed.wake()
@@ -24,7 +28,7 @@ export async function awaitExit(runDir: string, clock: Clock, signal: AbortSigna
     for (;;) {
       const seen = await look(runDir)
       const sure = seen.state === 'lost' ? await confirmLost(runDir, clock, signal) : seen
-      if (sure.state === 'exited') return sure
+      if (sure.state === 'exited') return { ...sure, at: Math.round(statSync(join(runDir, 'exit')).mtimeMs) }
       if (sure.state === 'lost')
         throw new RunRefused('daemon_abort', 'the agent and its supervisor are gone without an exit record')
       await changed.wait(clock, lookAgainMs, signal)
@@ -37,24 +41,23 @@ export async function awaitExit(runDir: string, clock: Clock, signal: AbortSigna
 export interface EndFacts {
   readonly harness: Harness
   readonly parser: unknown
-  readonly ended: ExitRecord
+  readonly ended: Exit
   /** What the daemon stopped it for; it outweighs what the agent says. */
   readonly stopping: RunFailure | null
-  readonly now: number
   readonly timeoutMs: number
 }
 
 /** The end of the agent. Its exit code alone is never a success: the adapter needs the CLI's own last word. */
 export function concludeEnd(facts: EndFacts): Ending {
-  const { harness, parser, ended, stopping, now } = facts
-  const { code, signal } = ended
-  const verdict = harness.finish(parser, { code: signal === null ? code : null, signal })
+  const { harness, parser, ended, stopping } = facts
+  const { code, signal, at } = ended
+  const verdict = harness.finish(parser, { code: signal === null ? code : null, signal, at })
   const { usage, costUsd, model, sessionRef, lastText } = verdict
   const own = verdict.ok
     ? null
     : { reason: verdict.reason, detail: verdict.detail, class: verdict.class, resetAt: verdict.resetAt }
   return {
-    at: now,
+    at,
     exitCode: code,
     signal,
     failure: stopping ?? forced(facts) ?? own,

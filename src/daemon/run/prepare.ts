@@ -14,7 +14,7 @@ import type { RegisteredRepo } from '../repos/registry.ts'
 import { listRepos } from '../repos/registry.ts'
 import type { RepoFile } from '../repos/repo-file.ts'
 import { repoFileAt } from '../repos/repo-file.ts'
-import type { Workspace } from '../workspace/port.ts'
+import type { Workspace, WorkspaceRequest } from '../workspace/port.ts'
 import { prepare } from '../workspace/prepare.ts'
 import type { RunDeps } from './deps.ts'
 import { RunRefused } from './refused.ts'
@@ -41,7 +41,7 @@ export async function prepareRun(deps: RunDeps, assignment: Assignment, signal: 
   const unable = refuseAutonomy(harness, autonomyOf(assignment))
   if (unable !== null) throw new RunRefused(unable.reason, unable.detail)
   const workspace = await asReason('workspace_failed', () =>
-    prepare({
+    prepareWhenFree(deps, {
       mode: task.workspace.mode,
       taskId: task.id,
       attemptId: assignment.attemptId,
@@ -57,6 +57,22 @@ export async function prepareRun(deps: RunDeps, assignment: Assignment, signal: 
     }),
   )
   return { workspace, harness, harnessVersion: found.version, repoFile }
+}
+
+/** How often a shared checkout that another run writes to is looked at again, ms. */
+const holdLookMs = 1_000
+
+/** A shared checkout has one writer: the next run waits for it, cancellable, while its lease is renewed. */
+async function prepareWhenFree(deps: RunDeps, request: WorkspaceRequest): Promise<Workspace> {
+  for (let told = false; ; told = true) {
+    try {
+      return await prepare(request)
+    } catch (error) {
+      if (!(error instanceof Problem) || error.code !== 'in_use') throw error
+      if (!told) deps.log.info({ attemptId: request.attemptId, reason: error.detail }, 'run waits for its checkout')
+      await deps.clock.sleep(holdLookMs, request.signal)
+    }
+  }
 }
 
 /** What the task asks, else the profile; the task's own default is `full`. */

@@ -9,14 +9,15 @@ import type { FromDaemonBody, RunReport } from '../../protocol/link.ts'
 import type { Harness } from '../harness/port.ts'
 import { findHarness } from '../harness/registry.ts'
 import type { ReportKind } from '../journal/outbox-rows.ts'
-import type { ExitRecord, RunHandle } from '../supervisor/run.ts'
+import type { RunHandle } from '../supervisor/run.ts'
 import { touchRun } from '../supervisor/run.ts'
 import { stopTree } from '../supervisor/stop.ts'
 import { runSetup } from '../workspace/checks.ts'
+import { releaseShared } from '../workspace/hold.ts'
 import type { Workspace } from '../workspace/port.ts'
-import { releaseShared } from '../workspace/shared.ts'
 import { environmentOf, followAgent, startAgent } from './agent.ts'
 import type { RunDeps } from './deps.ts'
+import type { Exit } from './ending.ts'
 import { awaitExit, concludeEnd } from './ending.ts'
 import { commandOptions, finishRun, subfolderOf } from './finish.ts'
 import { prepareRun } from './prepare.ts'
@@ -183,7 +184,6 @@ export class Run {
   }
 
   async #follow(): Promise<void> {
-    const { clock } = this.#deps
     const { handle, assignment } = this.#state
     const [, harness] = this.#prepared()
     if (handle === null) throw new Error(`${this.attemptId} has no supervisor`)
@@ -199,7 +199,7 @@ export class Run {
     const exit = this.#gone(handle, leaving.signal)
     exit.catch(() => {}) // awaited below; it must not be unhandled while the output is followed
     const parser = await followAgent(this.#deps, {
-      attemptId: assignment.attemptId,
+      assignment,
       runDir: this.#runDir,
       harness,
       ended: exit,
@@ -217,14 +217,13 @@ export class Run {
       parser,
       ended,
       stopping: this.#stopping?.failure ?? null,
-      now: clock.now(),
       timeoutMs: assignment.task.runningTimeoutMs,
     })
     this.#end(ending)
   }
 
   /** The agent's end, and then that of whatever it left running. */
-  async #gone(handle: RunHandle, signal: AbortSignal): Promise<ExitRecord> {
+  async #gone(handle: RunHandle, signal: AbortSignal): Promise<Exit> {
     const { clock, graceMs } = this.#deps
     const ended = await awaitExit(this.#runDir, clock, signal)
     const { survivors } = await stopTree(handle, { graceMs: Math.min(graceMs, leftoverGraceMs), clock })

@@ -33,7 +33,6 @@ cs_dir=$1
 shift 2
 cs_path=$PATH
 PATH=/usr/bin:/bin:$PATH
-trap 'interrupted=1' TERM HUP INT
 
 cs_marker= cs_cgroup= cs_grace= cs_orphan= cs_deadline= cs_touched=
 while IFS='=' read -r cs_name cs_value; do
@@ -74,6 +73,8 @@ launch() {
 
 launch "$@" <"$cs_stdin" >>"$cs_dir/stdout.log" 2>>"$cs_dir/stderr.log" &
 agent=$!
+# Only now: a child that has not been executed yet would run its parent's handler, and so swallow the TERM that should end it.
+trap 'interrupted=1' TERM HUP INT
 group=$agent
 [ -n "$cs_lead" ] || case $- in *m*) ;; *) group=$$ ;; esac
 dir=$cs_dir
@@ -127,6 +128,7 @@ nap() {
   nap=$!
   [ -z "$over$poked" ] || kill -KILL "$nap" 2>/dev/null
   wait "$nap"
+  while kill -0 "$nap" 2>/dev/null; do wait "$nap"; done # TERM interrupts a wait, but ends no sleep
   nap=
 }
 

@@ -11,7 +11,7 @@ export interface TaskName {
 }
 
 /** The end of a task's id: its random part, 50 bits; the beginning is the time and alike for tasks born together. */
-export function shortTask(taskId: string): string {
+function shortTask(taskId: string): string {
   return refWords(taskId.slice(-10), 10)
 }
 

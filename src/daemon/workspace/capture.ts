@@ -6,6 +6,7 @@ import { Problem } from '../../core/problem.ts'
 import { cidOf } from '../../lib/cid.ts'
 import type { GitOptions } from '../../lib/git.ts'
 import { git, gitBytes, gitOrNull, longGitMs, zeroSeparated } from '../../lib/git.ts'
+import { withLock } from '../../lib/lock.ts'
 import { limits } from '../../protocol/names.ts'
 import type { Evidence } from '../../protocol/task.ts'
 import { writeCheckpoint } from './checkpoint.ts'
@@ -47,7 +48,18 @@ export interface Captured {
  * Records the workspace as it is now. May be called any number of times, while the agent runs too (then the tree is what git saw on its way).
  * Throws `workspace_failed` when the folder is gone or git fails; nothing of the agent's is changed in any case.
  */
-export async function capture(workspace: Workspace, request: CaptureRequest): Promise<Captured> {
+export function capture(workspace: Workspace, request: CaptureRequest): Promise<Captured> {
+  return withLock(captureLock(workspace), { signal: request.signal, timeoutMs: longGitMs }, () =>
+    captureAlone(workspace, request),
+  )
+}
+
+/** One look at a time: a periodic checkpoint and the final capture use the same files of the daemon's state. */
+export function captureLock(workspace: Workspace): string {
+  return join(dirname(workspace.baseIndex), 'lock')
+}
+
+async function captureAlone(workspace: Workspace, request: CaptureRequest): Promise<Captured> {
   const state = await lookAt(workspace, finalIndexOf(workspace), request.signal)
   const diff = await diffOf(workspace, state.treeId, request)
   const checkpoint = await writeCheckpoint(workspace, state, request)

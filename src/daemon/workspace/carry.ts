@@ -63,7 +63,7 @@ function bring(how: 'copy' | 'link', from: string, to: string): boolean {
 }
 
 /** The content id of a copied file; null for folders and large files. */
-export function watchedCid(path: string): string | null {
+function watchedCid(path: string): string | null {
   if (!existsSync(path) || !lstatSync(path).isFile()) return null
   const bytes = readBounded(path, { maxBytes: watchedBytes, links: 'refused' })
   return bytes === null ? null : cidOf(bytes)

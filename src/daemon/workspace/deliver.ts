@@ -15,6 +15,9 @@ export interface DeliverRequest {
   readonly signal?: AbortSignal | undefined
 }
 
+/** Of what `capture` gave, only this is needed: plain JSON, as it is journalled. */
+export type CapturedTree = Pick<Captured, 'treeId' | 'headSha' | 'finalIndex'>
+
 export interface Delivered {
   readonly branch: string
   /** Tip of the branch: its tree is the captured one. */
@@ -29,7 +32,7 @@ export interface Delivered {
  */
 export async function deliverBranch(
   workspace: Workspace,
-  captured: Captured,
+  captured: CapturedTree,
   request: DeliverRequest,
 ): Promise<Delivered | null> {
   const { commonDir, branch } = workspace
@@ -56,7 +59,7 @@ export async function deliverBranch(
 
 async function commitToDeliver(
   workspace: Workspace,
-  captured: Captured,
+  captured: CapturedTree,
   request: DeliverRequest & { readonly tip: string | null },
 ): Promise<string> {
   const options = privately(workspace, { signal: request.signal })

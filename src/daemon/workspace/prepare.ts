@@ -4,12 +4,13 @@ import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { z } from 'zod'
 import { readFileIfThere, writeFileAtomic } from '../../lib/atomic-file.ts'
 import { isInside } from '../repos/registry.ts'
+import type { Intent } from './intent.ts'
+import { undo } from './intent.ts'
 import type { Workspace, WorkspaceRequest } from './port.ts'
 import { realOrNull, statePlaces } from './private-git.ts'
 import { prepareScratch } from './scratch.ts'
 import { prepareShared } from './shared.ts'
-import type { Intent } from './worktree.ts'
-import { prepareWorktree, undo } from './worktree.ts'
+import { prepareWorktree } from './worktree.ts'
 
 const intentShape = z.object({
   commonDir: z.string().nullable(),
@@ -42,7 +43,7 @@ export async function prepare(request: WorkspaceRequest): Promise<Workspace> {
 }
 
 /** The workspace as it was prepared, or null. */
-export function preparedWorkspace(stateDir: string, attemptId: string): Workspace | null {
+function preparedWorkspace(stateDir: string, attemptId: string): Workspace | null {
   const text = readFileIfThere(statePlaces(stateDir, attemptId).done)
   return text === null ? null : (JSON.parse(text) as Workspace) // written whole by prepare, in a folder only the daemon reaches
 }

@@ -6,13 +6,13 @@ import { Problem } from '../../core/problem.ts'
 import { gitOrNull, runGit } from '../../lib/git.ts'
 import { withLock } from '../../lib/lock.ts'
 import { isInside } from '../repos/registry.ts'
-import { lookAt } from './capture.ts'
+import { captureLock, finalIndexOf, lookAt } from './capture.ts'
 import { checkpointHome, checkpointRef, nestedRef } from './checkpoint.ts'
+import { releaseShared } from './hold.ts'
+import { worktreeLock } from './intent.ts'
 import type { NestedRepo } from './nested.ts'
 import type { Workspace } from './port.ts'
 import { realOrNull } from './private-git.ts'
-import { releaseShared } from './shared.ts'
-import { worktreeLock } from './worktree.ts'
 
 export type Removed = { readonly removed: true } | { readonly removed: false; readonly kept: string }
 
@@ -32,6 +32,7 @@ export async function remove(workspace: Workspace, signal?: AbortSignal): Promis
     if (kept !== null) return { removed: false, kept }
   }
   await takeAway(workspace)
+  forget(workspace)
   return { removed: true }
 }
 
@@ -49,7 +50,7 @@ function outsideRoot(workspace: Workspace): string | null {
 async function reasonToKeep(workspace: Workspace, signal: AbortSignal | undefined): Promise<string | null> {
   const indexFile = `${workspace.baseIndex}.remove`
   try {
-    return await unkept(workspace, indexFile, signal)
+    return await withLock(captureLock(workspace), { signal }, () => unkept(workspace, indexFile, signal))
   } catch (error) {
     signal?.throwIfAborted()
     if (error instanceof Problem) return error.detail
@@ -105,6 +106,21 @@ async function takeAway(workspace: Workspace): Promise<void> {
     if (branch === null || baseSha === null) return
     await gitOrNull(['update-ref', '--no-deref', '-d', `refs/heads/${branch}`, baseSha], at) // refused when it stands elsewhere
   })
+}
+
+/** The daemon's state of it goes too, but for changed copies, and for scratch its git folder: there the checkpoint lies. */
+function forget(workspace: Workspace): void {
+  const folder = dirname(workspace.baseIndex)
+  const files = [
+    workspace.baseIndex,
+    finalIndexOf(workspace),
+    join(folder, 'workspace.json'),
+    join(folder, 'intent.json'),
+  ]
+  for (const file of files) rmSync(file, { force: true })
+  for (const end of ['', '-wal', '-shm']) rmSync(`${captureLock(workspace)}${end}`, { force: true })
+  if (workspace.commonDir !== null) rmSync(workspace.gitDir, { recursive: true, force: true })
+  if (existsSync(folder) && readdirSync(folder).length === 0) rmSync(folder, { recursive: true })
 }
 
 /** Also folders without write permission, as package caches make them. Links are removed, never followed. */

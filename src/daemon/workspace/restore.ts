@@ -8,8 +8,8 @@ import { gitFailed, gitOrNull, longGitMs, runGit } from '../../lib/git.ts'
 import { commitOf, requireBranchName } from '../../lib/git-refs.ts'
 import { withLock } from '../../lib/lock.ts'
 import { inspectRepo } from '../repos/inspect.ts'
+import { worktreeLock } from './intent.ts'
 import { copyIndex, makePrivateGit, populate } from './private-git.ts'
-import { worktreeLock } from './worktree.ts'
 
 export interface RestoreRequest {
   readonly repoPath: string

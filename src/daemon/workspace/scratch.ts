@@ -6,10 +6,10 @@ import { Problem } from '../../core/problem.ts'
 import { writeFileAtomic } from '../../lib/atomic-file.ts'
 import { git } from '../../lib/git.ts'
 import { folderCandidates } from './branch.ts'
+import type { Intent } from './intent.ts'
+import { claimEmpty } from './intent.ts'
 import type { Workspace, WorkspaceRequest } from './port.ts'
 import { makePrivateGit, privately, statePlaces } from './private-git.ts'
-import type { Intent } from './worktree.ts'
-import { claimEmpty } from './worktree.ts'
 
 /** Makes the folder; its base is the empty tree. */
 export async function prepareScratch(request: WorkspaceRequest): Promise<Workspace> {

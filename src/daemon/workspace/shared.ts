@@ -1,11 +1,12 @@
 // The registered checkout itself as workspace: one attempt at a time, and what was dirty before is not the agent's work.
 
-import { linkSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { Problem } from '../../core/problem.ts'
 import { git, gitOrNull, longGitMs } from '../../lib/git.ts'
+import { hold, releaseShared } from './hold.ts'
 import type { Workspace, WorkspaceRequest } from './port.ts'
-import { makePrivateGit, privately, readBounded, statePlaces } from './private-git.ts'
+import { makePrivateGit, privately, statePlaces } from './private-git.ts'
 import { usableRepo } from './request.ts'
 import { addAll } from './snapshot.ts'
 
@@ -58,43 +59,8 @@ export async function prepareShared(request: WorkspaceRequest): Promise<Workspac
   }
 }
 
-/** Gives the checkout free. Nothing happens when another attempt holds it. */
-export function releaseShared(workspace: Pick<Workspace, 'adminDir' | 'attemptId'>): void {
-  if (workspace.adminDir === null) return
-  const lock = lockPath(workspace.adminDir)
-  if (holderOf(lock) === workspace.attemptId) rmSync(lock, { force: true })
-}
-
 function concernsShared(notice: string): boolean {
   return !/not carried into a worktree|in a worktree/.test(notice)
-}
-
-function lockPath(gitDir: string): string {
-  return join(gitDir, 'capstan-shared.lock')
-}
-
-function holderOf(lock: string): string | null {
-  return readBounded(lock, { maxBytes: 200, links: 'refused' })?.toString('utf8').trim() ?? null
-}
-
-/** The file holds the attempt's id, not a process: the hold outlives a restart of the daemon as the agent does. */
-function hold(gitDir: string, checkout: string, attemptId: string): void {
-  const lock = lockPath(gitDir)
-  const beside = `${lock}.${attemptId}`
-  writeFileSync(beside, `${attemptId}\n`)
-  try {
-    linkSync(beside, lock) // whole or not there, unlike a file that is made and then written
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
-    const holder = holderOf(lock)
-    if (holder === attemptId) return
-    throw new Problem(
-      'in_use',
-      `the checkout ${checkout} is in use by attempt ${holder ?? 'unknown'}; wait for it, or delete ${lock} if no such attempt runs.`,
-    )
-  } finally {
-    rmSync(beside, { force: true })
-  }
 }
 
 interface Base {

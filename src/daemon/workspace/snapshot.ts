@@ -1,9 +1,10 @@
 // The tree of a folder as it is now: untracked files included, ignored ones not, repositories inside left out and named.
 
-import { lstatSync, readdirSync } from 'node:fs'
+import { lstatSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { GitOptions } from '../../lib/git.ts'
 import { git, gitBytes, gitOrNull, lastWords, longGitMs, runGit, zeroSeparated } from '../../lib/git.ts'
+import { patienceMs, unlessPiped } from './pipes.ts'
 import type { Workspace } from './port.ts'
 import { copyIndex, privately, realOrNull } from './private-git.ts'
 
@@ -37,21 +38,30 @@ export async function snapshot(
   return { ...added, treeId: await git(['write-tree'], privately(workspace, { indexFile, signal })) }
 }
 
-/** `git add -A` into `indexFile`, but with nested repositories and submodules kept away from git: it would run programs in them. */
-export async function addAll(place: Place, indexFile: string, signal: AbortSignal | undefined): Promise<Added> {
+/**
+ * `git add -A` into `indexFile`, but with nested repositories and submodules kept away from git: it would run programs in them. Throws
+ * `workspace_failed`, also naming a pipe that git would wait on; `firstMs` is how long it is waited before one is looked for.
+ */
+export async function addAll(
+  place: Place,
+  indexFile: string,
+  signal: AbortSignal | undefined,
+  firstMs = patienceMs,
+): Promise<Added> {
   const options = privately(place, { indexFile, signal, timeoutMs: longGitMs })
   const submodules = await settleSubmodules(place, options)
-  const untracked = await gitBytes(['ls-files', '--others', '--exclude-standard', '-z'], {
-    ...options,
-    maxBytes: maxListBytes,
-  })
+  const listing = ['ls-files', '--others', '--exclude-standard', '-z']
+  const untracked = await unlessPiped(place.path, firstMs, (timeoutMs) =>
+    gitBytes(listing, { ...options, timeoutMs, maxBytes: maxListBytes }),
+  )
   const found = splitZero(untracked)
     .filter((name) => name.at(-1) === slash)
     .map((name) => name.subarray(0, -1))
   const skipped = [...found, ...submodules.map(({ path }) => Buffer.from(path))]
-  const result = await runGit(['add', '-A', '--ignore-errors', '--pathspec-from-file=-', '--pathspec-file-nul'], {
-    ...options,
-    input: pathspecs(skipped),
+  const adding = ['add', '-A', '--ignore-errors', '--pathspec-from-file=-', '--pathspec-file-nul']
+  const result = await unlessPiped(place.path, firstMs, (timeoutMs) => {
+    rmSync(`${indexFile}.lock`, { force: true }) // of one that was ended; nobody else uses this index
+    return runGit(adding, { ...options, timeoutMs, input: pathspecs(skipped) })
   })
   const filled = submodules.filter(({ path }) => hasGit(join(place.path, path)))
   const made = found.map((name) => ({ path: name.toString('utf8'), unchanged: false }))

@@ -1,34 +1,23 @@
 // Workspaces as worktrees: a branch and a folder of their own beside the user's checkout.
 
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs'
+import { mkdirSync, readFileSync, realpathSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Problem } from '../../core/problem.ts'
 import { writeFileAtomic } from '../../lib/atomic-file.ts'
 import { systemClock } from '../../lib/clock.ts'
 import type { ExecResult } from '../../lib/exec.ts'
 import type { GitOptions } from '../../lib/git.ts'
-import { git, gitFailed, gitOrNull, longGitMs, runGit } from '../../lib/git.ts'
+import { git, gitFailed, longGitMs, runGit } from '../../lib/git.ts'
 import { commitOf } from '../../lib/git-refs.ts'
 import { withLock } from '../../lib/lock.ts'
 import type { UsableRepo } from '../repos/inspect.ts'
 import { branchCandidates, folderCandidates, freeBranch, repoFolder } from './branch.ts'
 import { carryIgnored } from './carry.ts'
+import type { Intent } from './intent.ts'
+import { claimEmpty, undoLocked, worktreeLock } from './intent.ts'
 import type { StatePlaces, Workspace, WorkspaceRequest } from './port.ts'
 import { copyIndex, makePrivateGit, populate, statePlaces } from './private-git.ts'
 import { usableRepo } from './request.ts'
-
-/** What a crash may leave behind; written before the branch and worktree are made. */
-export interface Intent {
-  readonly commonDir: string | null
-  readonly path: string
-  readonly branch: string | null
-  readonly baseSha: string | null
-}
-
-/** The lock that every change of a repository's worktrees is made under, by whatever daemon. */
-export function worktreeLock(commonDir: string): string {
-  return join(commonDir, 'capstan', 'lock')
-}
 
 /**
  * Makes the branch, the folder and its files. The same request again after a crash begins anew where nothing was finished. Throws
@@ -175,17 +164,6 @@ function claimFolder(add: Add): string {
   )
 }
 
-/** True when the folder was made or was there and empty. */
-export function claimEmpty(path: string): boolean {
-  try {
-    mkdirSync(path, { mode: 0o700 })
-    return true
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
-    return lstatSync(path).isDirectory() && readdirSync(path).length === 0
-  }
-}
-
 /** Read right after `add`, before anybody else could have written there. */
 function adminDirOf(path: string, commonDir: string): string {
   const pointer = readFileSync(join(path, '.git'), 'utf8')
@@ -199,24 +177,4 @@ function adminDirOf(path: string, commonDir: string): string {
     )
   }
   return adminDir
-}
-
-/** Takes back what a failed or interrupted preparation made: folder, registration, and the branch if it still stands at the base. */
-export async function undo(intent: Intent): Promise<void> {
-  const { commonDir } = intent
-  if (commonDir === null || !existsSync(commonDir)) return removeFolder(intent.path)
-  await withLock(worktreeLock(commonDir), {}, () => undoLocked(intent))
-}
-
-async function undoLocked(intent: Intent): Promise<void> {
-  await removeFolder(intent.path)
-  if (intent.commonDir === null) return
-  const at = { cwd: intent.commonDir, gitDir: intent.commonDir } // no signal: cleaning up is done when the run was aborted too
-  await gitOrNull(['worktree', 'remove', '-f', '-f', '--', intent.path], at)
-  if (intent.branch === null || intent.baseSha === null) return
-  await gitOrNull(['update-ref', '--no-deref', '-d', `refs/heads/${intent.branch}`, intent.baseSha], at)
-}
-
-async function removeFolder(path: string): Promise<void> {
-  rmSync(path, { recursive: true, force: true })
 }

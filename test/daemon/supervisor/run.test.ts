@@ -144,7 +144,8 @@ test('a run goes on and is found again by pid and start time when the process th
 test('the supervisor survives TERM, HUP and INT, and the agent does not inherit an ignored TERM', async () => {
   await using world = new RunWorld()
   const gate = join(world.dir, 'gate')
-  const handle = await world.sh(`while [ ! -e "${gate}" ]; do sleep 0.05; done; exit 7`)
+  const handle = await world.sh(`echo up; while [ ! -e "${gate}" ]; do sleep 0.05; done; exit 7`)
+  await until(() => text(handle, 'stdout.log') === 'up\n', 'the agent to be in a session of its own')
   for (const signal of ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGTERM'] as const) process.kill(handle.pid, signal)
   process.kill(-handle.pid, 'SIGTERM')
   writeFileSync(gate, '')
@@ -217,6 +218,7 @@ test('one missed look is not lost: the second look decides', async () => {
   await using world = new RunWorld()
   const handle = await world.sh('exit 0')
   await exited(handle)
+  await until(async () => (await world.alive(handle)).length === 0, 'the supervisor to be gone')
   const exitText = text(handle, 'exit')
   rmSync(join(handle.runDir, 'exit'))
   const late = { ...systemClock, sleep: async () => writeFileSync(join(handle.runDir, 'exit'), exitText) }

@@ -130,6 +130,14 @@ describe('capture', () => {
     expect(patch?.toString()).not.toContain('build.out')
   })
 
+  test('captures at the same time give the same', async () => {
+    using place = makePlace()
+    const workspace = await prepare(place.request(await place.repo('repo')))
+    writeFileSync(join(workspace.path, 'b.txt'), 'b\n')
+    const all = await Promise.all([1, 2, 3, 4].map(() => capture(workspace, captureOf(workspace))))
+    expect(new Set(all.map((each) => JSON.stringify(each.evidence))).size).toBe(1)
+  })
+
   test('a diff above the limit stays on the host and the evidence says so', async () => {
     using place = makePlace()
     const workspace = await prepare(place.request(await place.repo('repo')))

@@ -18,7 +18,9 @@ import { capture } from '../../../src/daemon/workspace/capture.ts'
 import { deliverBranch } from '../../../src/daemon/workspace/deliver.ts'
 import type { Workspace } from '../../../src/daemon/workspace/port.ts'
 import { prepare } from '../../../src/daemon/workspace/prepare.ts'
+import { copyIndex } from '../../../src/daemon/workspace/private-git.ts'
 import { remove } from '../../../src/daemon/workspace/remove.ts'
+import { addAll } from '../../../src/daemon/workspace/snapshot.ts'
 import type { Place } from './place.ts'
 import { captureOf, makePlace } from './place.ts'
 
@@ -287,4 +289,29 @@ test('GIT_* variables of the daemon’s environment do not reach its git', async
   } finally {
     process.env = before
   }
+})
+
+test('a pipe where git looks for rules is named, not waited for', async () => {
+  using place = makePlace()
+  for (const name of ['.gitignore', 'deep/.gitattributes']) {
+    const { workspace } = await start(place)
+    mkdirSync(join(workspace.path, 'deep'))
+    writeFileSync(join(workspace.path, 'deep/new.txt'), 'new')
+    const pipe = join(workspace.path, name)
+    await place.git(place.folder, '-c', `alias.fifo=!mkfifo '${pipe}'`, 'fifo')
+    const index = place.path(`index-${workspace.attemptId}`)
+    copyIndex(workspace.baseIndex, index)
+    await expect(addAll(workspace, index, undefined, 300)).rejects.toThrow(`${pipe} is a pipe`)
+    rmSync(pipe)
+    expect((await capture(workspace, captureOf(workspace))).patch?.toString()).toContain('+work')
+    rmSync(place.path('repo'), { recursive: true })
+  }
+})
+
+test('a slow but honest folder is read to its end after the first look', async () => {
+  using place = makePlace()
+  const { workspace } = await start(place)
+  const index = place.path('index')
+  copyIndex(workspace.baseIndex, index)
+  expect(await addAll(workspace, index, undefined, 1)).toMatchObject({ missing: [] })
 })

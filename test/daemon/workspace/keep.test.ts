@@ -1,6 +1,15 @@
 // Nothing is removed that is not kept; what is kept comes back; a patch goes in wholly or not at all.
 
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { applyPatch } from '../../../src/daemon/workspace/apply.ts'
@@ -8,7 +17,7 @@ import { capture } from '../../../src/daemon/workspace/capture.ts'
 import { prepare } from '../../../src/daemon/workspace/prepare.ts'
 import { remove } from '../../../src/daemon/workspace/remove.ts'
 import { restore } from '../../../src/daemon/workspace/restore.ts'
-import { captureOf, makePlace } from './place.ts'
+import { captureOf, isRoot, makePlace } from './place.ts'
 
 const signal = AbortSignal.timeout(120_000)
 
@@ -42,8 +51,24 @@ describe('removal', () => {
     expect(await remove(workspace)).toEqual({ removed: true })
     expect(await remove(workspace)).toEqual({ removed: true })
     expect(existsSync(workspace.path)).toBe(false)
+    expect(readdirSync(place.path('state/workspaces'))).toEqual([])
     expect(await place.git(repo, 'worktree', 'list')).not.toContain('\n')
     expect(await place.git(repo, 'branch', '--list', 'capstan/*')).toBe('')
+  })
+
+  test.skipIf(isRoot)('keeps a workspace with a file that could not be read', async () => {
+    using place = makePlace()
+    const workspace = await prepare(place.request(await place.repo('repo')))
+    writeFileSync(join(workspace.path, 'locked'), 'x')
+    writeFileSync(join(workspace.path, 'open'), 'x')
+    chmodSync(join(workspace.path, 'locked'), 0)
+    const { unkept, evidence } = await capture(workspace, captureOf(workspace))
+    expect(unkept.join()).toContain('could not be read')
+    expect(evidence.filesChanged).toBe(1)
+    expect(await remove(workspace)).toMatchObject({
+      removed: false,
+      kept: expect.stringContaining('could not be read'),
+    })
   })
 
   test("never touches another's worktree, a folder outside the root, or what a link leads to", async () => {

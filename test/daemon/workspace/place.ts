@@ -1,6 +1,6 @@
 // A folder with real repositories for the tests of workspaces; gone after each test.
 
-import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { WorkspaceRequest } from '../../../src/daemon/workspace/port.ts'
@@ -93,4 +93,3 @@ export function captureOf(workspace: { taskId: string; attemptId: string }) {
 }
 
 export const isRoot = process.getuid?.() === 0
-export { existsSync }

@@ -15,10 +15,10 @@ import {
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { capture } from '../../../src/daemon/workspace/capture.ts'
+import { releaseShared } from '../../../src/daemon/workspace/hold.ts'
 import type { WorkspaceRequest } from '../../../src/daemon/workspace/port.ts'
 import { prepare } from '../../../src/daemon/workspace/prepare.ts'
 import { remove } from '../../../src/daemon/workspace/remove.ts'
-import { releaseShared } from '../../../src/daemon/workspace/shared.ts'
 import { exec } from '../../../src/lib/exec.ts'
 import { captureOf, makePlace } from './place.ts'
 

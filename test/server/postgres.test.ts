@@ -1,0 +1,88 @@
+// The server on PostgreSQL, and two replicas of it on one database.
+
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { makeClient } from '../../src/client/client.ts'
+import { systemClock } from '../../src/lib/clock.ts'
+import { silentLog } from '../../src/lib/log.ts'
+import type { RunningServer } from '../../src/server/server.ts'
+import { startServer } from '../../src/server/server.ts'
+import type { TestPostgres } from '../fakes/postgres.ts'
+import { startPostgres, withoutPostgres } from '../fakes/postgres.ts'
+import { endOf, FakeDaemon, problemOf, runOf, texts, until } from './world.ts'
+
+describe.skipIf(withoutPostgres)('two replicas on PostgreSQL', () => {
+  let postgres: TestPostgres
+  let a: RunningServer
+  let b: RunningServer
+  const dir = mkdtempSync(join(tmpdir(), 'capstan-replicas-'))
+
+  beforeAll(async () => {
+    postgres = await startPostgres()
+    const database = await postgres.makeDatabase()
+    const start = (name: string) =>
+      startServer({
+        database,
+        dataDir: join(dir, name),
+        listen: { host: '127.0.0.1', port: 0 },
+        version: 'test',
+        clock: systemClock,
+        log: silentLog,
+        settings: { relookMs: 500, tokenFlushMs: 200, closeTimeoutMs: 2_000 },
+      })
+    a = await start('a')
+    b = await start('b')
+  })
+  afterAll(async () => {
+    await a?.close()
+    await b?.close()
+    await postgres?.stop()
+    rmSync(dir, { recursive: true, force: true })
+  })
+
+  test('a task given to one reaches a daemon and a follower on the other', async () => {
+    const client = makeClient({ url: a.url, token: a.token })
+    const daemon = await FakeDaemon.open(b.url, b.daemonToken)
+    await daemon.register()
+    const held = daemon.claim(10_000)
+    const task = await client.call('createTask', { body: { prompt: 'x', repo: 'acme/app' } })
+    const [run] = (await held).assignments
+    if (run === undefined) throw new Error('nothing was claimed')
+    const seqs: number[] = []
+    const following = (async () => {
+      for await (const each of client.follow(task.id)) if (each.type === 'transcript') seqs.push(each.event.seq)
+    })()
+    await daemon.beat([runOf(run)])
+    const claim = { attemptId: run.attemptId, epoch: run.epoch }
+    await Promise.all([
+      daemon.ask('events', { ...claim, events: texts(1, 20) }),
+      daemon.ask('events', { ...claim, events: texts(21, 40) }),
+    ])
+    await daemon.ask('result', endOf(run))
+    await following
+    expect(seqs).toEqual(Array.from({ length: 40 }, (_, i) => i + 1))
+    expect((await client.call('whoami', {})).server.store).toBe('postgres')
+    await daemon.close()
+  })
+
+  test('a cancel at one and a revocation at one reach the daemon on the other', async () => {
+    const client = makeClient({ url: a.url, token: a.token })
+    const made = await client.call('createToken', { body: { name: 'far', scopes: ['daemon'] } })
+    const daemon = await FakeDaemon.open(b.url, made.secret)
+    await daemon.register({ key: 'key-of-the-far-daemon-00000' })
+    const task = await client.call('createTask', { body: { prompt: 'x' } })
+    const [run] = (await daemon.claim(10_000)).assignments
+    if (run === undefined) throw new Error('nothing was claimed')
+    await daemon.beat([runOf(run)])
+    await client.call('cancelTask', { params: { id: task.id }, body: {} })
+    const row = await until(() => daemon.pushed.find((each) => each.type === 'cancel'))
+    expect(row.body).toEqual({ attemptId: run.attemptId, epoch: run.epoch })
+    await client.call('revokeToken', { params: { id: made.id } })
+    expect((await daemon.closed).code).toBe(4401)
+    expect((await problemOf(makeClient({ url: b.url, token: made.secret }).call('whoami', {}))).code).toBe(
+      'unauthorized',
+    )
+  })
+})
