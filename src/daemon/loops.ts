@@ -60,6 +60,7 @@ export class Loops {
     this.#link = new Link({
       url: options.serverUrl,
       token: options.token,
+      env: options.env,
       clock,
       log,
       registration: () => this.#registration(),

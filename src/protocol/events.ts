@@ -61,7 +61,7 @@ export const eventBody = z.discriminatedUnion('type', [
   z.object({ type: z.literal('request'), requestId: text, kind: z.enum(['permission', 'question']), title: text }),
   z.object({
     type: z.literal('retry'),
-    attempt: z.number().int(),
+    tries: z.number().int().describe('How often the CLI has tried by now'),
     delayMs: z.number().nullable(),
     class: errorClass.nullable(),
     message: text,

@@ -54,9 +54,8 @@ export class Dispatch {
     this.#lanes = new Lanes(plane.store)
   }
 
-  /** Loads the lanes and looks again for waiters until the signal aborts. */
+  /** Looks again for waiters until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    await this.#lanes.load()
     while (!signal.aborted) {
       await this.#plane.clock.sleep(this.#plane.settings.relookMs, signal).catch(() => {})
       if (!signal.aborted) await this.#relook()
@@ -155,11 +154,13 @@ export class Dispatch {
     if (waiter.seat.draining || waiter.done || waiter.looking) return
     waiter.looking = true
     try {
+      await this.#knowLanes(waiter.ask)
       do {
         waiter.missed = null
         const claimed = await this.#take(waiter)
         if (claimed.length > 0) return this.#deliver(waiter, claimed)
       } while (waiter.missed !== null && !waiter.done)
+      if (waiter.ask.waitMs === 0) waiter.done = true
     } catch (error) {
       this.#forget(waiter)
       waiter.fail(error)
@@ -168,6 +169,11 @@ export class Dispatch {
       if (waiter.missed !== null) this.hear({ kind: 'claimable', laneId: waiter.missed })
       if (waiter.done) this.#settle(waiter, [])
     }
+  }
+
+  /** A claim that does not wait must not miss a lane made a moment ago; one that waits hears of it or looks again. */
+  async #knowLanes({ waitMs, taskId }: ClaimAsk): Promise<void> {
+    if (waitMs === 0 || taskId !== null || !this.#lanes.loaded) await this.#lanes.load()
   }
 
   /** Answers a waiter. One that comes back full leaves more behind, perhaps: two others look, and so on. */

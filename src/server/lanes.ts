@@ -12,9 +12,15 @@ export class Lanes {
   readonly #lanes: Lane[] = []
   readonly #byKey = new Map<string, number>()
   #loading: Promise<void> | null = null
+  #loaded = false
 
   constructor(store: Store) {
     this.#store = store
+  }
+
+  /** True once the lanes were looked up. */
+  get loaded(): boolean {
+    return this.#loaded
   }
 
   has(laneId: number): boolean {
@@ -46,6 +52,7 @@ export class Lanes {
   async #look(): Promise<void> {
     const highest = this.#lanes.at(-1)?.id ?? 0
     const found = await this.#store.read((tx) => lanesAfter(tx, highest))
+    this.#loaded = true
     for (const { id, needs } of found) {
       this.#byKey.set(laneKey(needs), id)
       this.#lanes.push({ id, needs })

@@ -2,7 +2,19 @@
 // outlives the test, and what is tested is what the server answers, not its disk.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { accessSync, chmodSync, chownSync, constants, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import {
+  accessSync,
+  chmodSync,
+  chownSync,
+  constants,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -41,12 +53,13 @@ interface Account {
   readonly gid: number
 }
 
-async function startFrom(bin: string): Promise<TestPostgres> {
+async function startFrom(found: string): Promise<TestPostgres> {
   const account = accountToUse()
   const folder = mkdtempSync(join(tmpdir(), 'capstan-pg-'))
   const data = join(folder, 'data')
   chmodSync(folder, 0o700)
   if (account !== null) chownSync(folder, account.uid, account.gid)
+  const bin = account === null || reachable(found) ? found : copyOf(found, folder)
   const as = { ...account, cwd: folder, env: { LC_ALL: 'C', PATH: process.env.PATH, TZ: 'UTC' } }
   const made = spawnSync(
     join(bin, 'initdb'),
@@ -160,6 +173,21 @@ function binFolders(): string[] {
   for (const folder of (process.env.PATH ?? '').split(':')) found.push(folder)
   for (const version of ['18', '17', '16', '15', '14']) found.push(`/usr/lib/postgresql/${version}/bin`)
   return found.filter((folder) => runnable(join(folder, 'initdb')) && runnable(join(folder, 'postgres')))
+}
+
+/** True when any account may enter every folder on the way: a checkout in root's home is closed to others. */
+function reachable(path: string): boolean {
+  for (let folder = realpathSync(path); folder !== '/'; folder = dirname(folder)) {
+    if ((statSync(folder).mode & 0o001) === 0) return false
+  }
+  return true
+}
+
+/** The binaries with their libraries, where the account that runs them gets at them. */
+function copyOf(bin: string, folder: string): string {
+  const copy = join(folder, 'native')
+  cpSync(dirname(realpathSync(bin)), copy, { recursive: true, verbatimSymlinks: true })
+  return join(copy, 'bin')
 }
 
 function runnable(file: string): boolean {

@@ -82,6 +82,15 @@ async function add(plane: Plane, count = 1, label?: string): Promise<void> {
   await Promise.all(Array.from({ length: count }, () => createTask(plane, { ...asked, body: { prompt: 'x', labels } })))
 }
 
+/** Waits until so many commands were given and the looks among them have come back: SQLite answers in order. */
+async function looked(world: Counted, commands: number): Promise<void> {
+  await until(() => world.commands >= commands)
+  await world.plane.store.read(function* (tx) {
+    yield tx.db.selectFrom('teams').select('id').compile()
+  })
+  await new Promise((resolve) => setImmediate(resolve))
+}
+
 const forever = new AbortController().signal
 const ask = { max: 1, waitMs: 20_000, taskId: null }
 
@@ -91,12 +100,12 @@ test('one task among a thousand waiting daemons costs a handful of claims', asyn
   const taken = await world.dispatch.claim(seat(0), ask, forever)
   expect(taken).toHaveLength(1)
   let answered = 0
+  const first = world.commands
   for (let n = 1; n <= 1_000; n += 1)
     void world.dispatch.claim(seat(n), ask, forever).then((claimed) => {
       answered += claimed.length
     })
-  await until(() => world.dispatch.waiting === 1_000)
-  await new Promise((resolve) => setTimeout(resolve, 200)) // their first looks come back empty
+  await looked(world, first + 1_000)
   const before = world.commands
   await add(world.plane)
   await until(() => answered === 1)
@@ -117,10 +126,11 @@ test('the least busy share is hinted first, and a draining daemon never', async 
   const world = await make()
   await add(world.plane)
   await world.dispatch.claim(seat(0), ask, forever)
+  const first = world.commands
   const busy = world.dispatch.claim(seat(1, 5), { ...ask, waitMs: 600 }, forever)
   const idle = world.dispatch.claim(seat(2, 1), { ...ask, waitMs: 600 }, forever)
   const draining = world.dispatch.claim(seat(3, 0, true), { ...ask, waitMs: 600 }, forever)
-  await new Promise((resolve) => setTimeout(resolve, 100))
+  await looked(world, first + 2) // the draining one does not look
   await add(world.plane)
   expect((await idle).length).toBe(1)
   expect((await busy).length).toBe(0)

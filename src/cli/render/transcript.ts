@@ -28,8 +28,7 @@ const thinkingLines = 3
 
 /** The lines that one event adds. */
 export function tell(before: Shown, event: TranscriptEvent, look: Look): Told {
-  // a retry's own `attempt` is the CLI's count of tries
-  const fresh = event.type !== 'retry' && event.attempt !== before.attempt
+  const fresh = event.attempt !== before.attempt
   const shown = fresh ? { ...nothingShown, attempt: event.attempt } : before
   const told = tellBody(shown, event, look)
   if (!fresh || event.attempt === 1) return told
@@ -136,9 +135,9 @@ function planLine(item: Of<'plan'>['items'][number], { style, width }: Look): st
 }
 
 function retryText(event: Of<'retry'>): string {
-  const delay = event.delayMs === null ? '' : ` in ${formatDuration(event.delayMs)}`
+  const delay = event.delayMs === null ? ' again' : ` again in ${formatDuration(event.delayMs)}`
   const kind = event.class === null ? '' : ` (${event.class.replaceAll('_', ' ')})`
-  return `tries again${delay}${kind}: ${oneLine(event.message)}`
+  return `try ${event.tries} failed,${delay}${kind}: ${oneLine(event.message)}`
 }
 
 function errorText(event: Of<'error'>): string {

@@ -82,7 +82,7 @@ function retryLine(state: ClaudeState, message: Json): Step {
   const delayMs = numberOf(message.retry_delay_ms)
   return {
     state: { ...state, trouble: { class: kind, message: oneLine(told) } },
-    events: [{ type: 'retry', attempt: countOf(message.attempt), delayMs, class: kind, message: oneLine(told) }],
+    events: [{ type: 'retry', tries: countOf(message.attempt), delayMs, class: kind, message: oneLine(told) }],
   }
 }
 

@@ -85,7 +85,7 @@ function errorLine(state: CodexState, words: string): Step {
   if (again === null) return { state: next, events: [{ type: 'error', class: kind, message: words }] }
   return {
     state: next,
-    events: [{ type: 'retry', attempt: Number(again[1]), delayMs: null, class: kind, message: words }],
+    events: [{ type: 'retry', tries: Number(again[1]), delayMs: null, class: kind, message: words }],
   }
 }
 

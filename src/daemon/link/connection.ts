@@ -1,8 +1,11 @@
 // One socket to the server: frames out with an id, replies matched to them, pushes handed on. It lives until the socket does.
 
+import { Agent as HttpAgent } from 'node:http'
+import { Agent as HttpsAgent } from 'node:https'
 import { WebSocket } from 'ws'
 import type { ProblemCode } from '../../core/problem.ts'
 import { isProblemCode, Problem } from '../../core/problem.ts'
+import type { Env } from '../../lib/env.ts'
 import type { FromDaemon, FromDaemonBody, FromDaemonReply, FromServer, FromServerBody } from '../../protocol/link.ts'
 import { fromDaemon, fromServer, serverFrame } from '../../protocol/link.ts'
 import { limits } from '../../protocol/names.ts'
@@ -10,6 +13,16 @@ import { limits } from '../../protocol/names.ts'
 export type Push = {
   [T in FromServer]: { readonly seq: number; readonly type: T; readonly body: FromServerBody<T> }
 }[FromServer]
+
+export interface Opening {
+  readonly url: string
+  readonly token: string
+  /** For HTTPS_PROXY and NO_PROXY. */
+  readonly env: Env
+  readonly onPush: (push: Push) => void
+}
+
+const proxyVariables = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy'] as const
 
 interface Waiting {
   resolve(body: unknown): void
@@ -42,13 +55,14 @@ export class Connection {
   }
 
   /** Opens a socket. Throws `not_connected`, or `unauthorized`, `forbidden`, `origin_refused` when the server refuses the token or host. */
-  static async open(url: string, token: string, onPush: (push: Push) => void): Promise<Connection> {
+  static async open({ url, token, env, onPush }: Opening): Promise<Connection> {
     const target = `${url.replace(/^http/, 'ws').replace(/\/$/, '')}/v1/daemon`
     const socket = new WebSocket(target, {
       headers: { authorization: `Bearer ${token}` },
       handshakeTimeout: connectTimeoutMs,
       maxPayload: limits.frameBytes * 64, // assignments carry prompts; the server is trusted this far
       perMessageDeflate: false,
+      ...agentFor(url, env),
     })
     await new Promise<void>((resolve, reject) => {
       socket.once('open', resolve)
@@ -143,6 +157,17 @@ export class Connection {
     for (const id of [...this.#waiting.keys()]) this.#fail(id, problem)
     this.#closed.resolve(problem)
   }
+}
+
+/** `ws` asks no proxy by itself; Node's agents do when they are given the variables. A server on this machine is never behind one. */
+function agentFor(url: string, env: Env): { agent?: HttpAgent } {
+  const { protocol, hostname } = new URL(url)
+  const proxies = Object.fromEntries(
+    proxyVariables.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])),
+  )
+  if (Object.keys(proxies).length === 0 || ['127.0.0.1', 'localhost', '[::1]'].includes(hostname)) return {}
+  const Agent = protocol === 'https:' ? HttpsAgent : HttpAgent
+  return { agent: new Agent({ proxyEnv: proxies }) }
 }
 
 function refusal(status: number, url: string): Problem {

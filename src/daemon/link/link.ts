@@ -3,6 +3,7 @@
 import type { Clock } from '../../core/clock.ts'
 import { Problem } from '../../core/problem.ts'
 import { fullJitter } from '../../lib/backoff.ts'
+import type { Env } from '../../lib/env.ts'
 import type { Log } from '../../lib/log.ts'
 import type { FromDaemon, FromDaemonBody, FromDaemonReply } from '../../protocol/link.ts'
 import type { Push } from './connection.ts'
@@ -11,6 +12,7 @@ import { Connection } from './connection.ts'
 export interface LinkOptions {
   readonly url: string
   readonly token: string
+  readonly env: Env
   readonly clock: Clock
   readonly log: Log
   /** What to say on each connect: the offer and what runs, as of now. */
@@ -100,8 +102,8 @@ export class Link {
   }
 
   async #connect(): Promise<Connection> {
-    const { url, token, log } = this.#options
-    const connection = await Connection.open(url, token, (push) => this.#options.onPush(push))
+    const { url, token, env, log } = this.#options
+    const connection = await Connection.open({ url, token, env, onPush: (push) => this.#options.onPush(push) })
     try {
       const reply = await connection.request('register', this.#options.registration(), requestTimeoutMs)
       this.#connection = connection

@@ -53,7 +53,7 @@ it('names a tool again when another one ran in between', () => {
 
 it('shows retries, notices, requests, errors and plans', () => {
   const events = numbered([
-    { type: 'retry', attempt: 2, delayMs: 5_000, class: 'rate_limit', message: 'HTTP 429' },
+    { type: 'retry', tries: 2, delayMs: 5_000, class: 'rate_limit', message: 'HTTP 429' },
     { type: 'notice', message: 'context was compacted' },
     { type: 'request', requestId: 'r', kind: 'permission', title: 'run rm -rf build' },
     { type: 'error', class: 'overloaded', message: 'the model is overloaded' },
@@ -67,7 +67,7 @@ it('shows retries, notices, requests, errors and plans', () => {
     },
   ])
   expect(told(events)).toEqual([
-    'tries again in 5s (rate limit): HTTP 429',
+    'try 2 failed, again in 5s (rate limit): HTTP 429',
     'note: context was compacted',
     'asks: run rm -rf build',
     'error (overloaded): the model is overloaded',
@@ -102,7 +102,7 @@ it('nothing an agent prints reaches the terminal as a control sequence or breaks
     { type: 'tool_start', id: evil, name: evil, input: {}, title: evil },
     { type: 'tool_end', id: evil, ok: true, output: evil },
     { type: 'notice', message: evil },
-    { type: 'retry', attempt: 1, delayMs: null, class: null, message: evil },
+    { type: 'retry', tries: 1, delayMs: null, class: null, message: evil },
     { type: 'error', class: null, message: evil },
     { type: 'raw', stream: 'stderr', line: evil },
     { type: 'request', requestId: evil, kind: 'question', title: evil },

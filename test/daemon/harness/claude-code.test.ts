@@ -133,7 +133,7 @@ test('retries are shown as they happen, and a run stopped in the midst of them k
   }
   const { events } = feed(claudeCode, out(retry))
   expect(events).toEqual([
-    { type: 'retry', attempt: 4, delayMs: 8_000, class: 'overloaded', message: 'overloaded (529)' },
+    { type: 'retry', tries: 4, delayMs: 8_000, class: 'overloaded', message: 'overloaded (529)' },
   ])
   expect(conclude(claudeCode, out(retry), { code: 143, signal: null })).toMatchObject({ reason: 'transport' })
 })

@@ -34,7 +34,7 @@ test('an error is not the end: a reconnect is a retry, and the turn may still co
   const lines = [...out(again), ...codexEndings.success.lines]
   expect(feed(codex, lines).events[0]).toEqual({
     type: 'retry',
-    attempt: 2,
+    tries: 2,
     delayMs: null,
     class: 'network',
     message: again.message,
