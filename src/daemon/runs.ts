@@ -62,7 +62,7 @@ export class Runs {
     for (const { data } of this.#options.deps.journal.runs()) {
       const state = data as RunState // written whole by Run
       if (state.step === 'reported')
-        this.#reported.set(state.assignment.attemptId, new Run(this.#options.deps, state).report())
+        this.#reported.set(state.assignment.attemptId, new Run(this.#options.deps, state).summary())
       else this.#keep(state)
     }
   }
@@ -78,7 +78,7 @@ export class Runs {
   }
 
   reports(): RunReport[] {
-    return [...[...this.#live.values()].map(({ run }) => run.report()), ...this.#reported.values()]
+    return [...[...this.#live.values()].map(({ run }) => run.summary()), ...this.#reported.values()]
   }
 
   /** What the server says of our runs: those it gave to others and those whose task was cancelled are stopped. */
@@ -133,9 +133,9 @@ export class Runs {
     await run.go()
     this.#working -= 1
     this.#live.delete(run.attemptId)
-    if (run.reported !== null) {
-      this.#reported.set(run.attemptId, run.report())
-      this.#outcomes.push(run.reported)
+    if (run.said !== null) {
+      this.#reported.set(run.attemptId, run.summary())
+      this.#outcomes.push(run.said)
     }
     this.#freed.resolve()
     this.#freed = Promise.withResolvers()

@@ -87,7 +87,7 @@ test('the database and its lock are readable by their owner only', async () => {
   await store.close()
 })
 
-test('a commit that fails answers every caller of the tick, and the store goes on', async () => {
+test('a tick that cannot be written is refused to every caller in it, and the store goes on', async () => {
   const path = fresh()
   const store = await openSqliteStore({ path, clock: new HandClock() })
   const foreign = openSqlite(path)

@@ -1,6 +1,6 @@
 // The agent of a run: started under its supervisor, followed line by line, its end concluded by the adapter.
 
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Tally } from '../../core/budget.ts'
 import { nothingUsed } from '../../core/budget.ts'
@@ -14,7 +14,8 @@ import type { Harness, Launch, Line } from '../harness/port.ts'
 import type { Offsets } from '../journal/follow.ts'
 import { follow } from '../journal/follow.ts'
 import type { RunHandle } from '../supervisor/run.ts'
-import { startRun } from '../supervisor/run.ts'
+import { confirmLost, startRun } from '../supervisor/run.ts'
+import { stopTree } from '../supervisor/stop.ts'
 import type { Workspace } from '../workspace/port.ts'
 import type { RunDeps } from './deps.ts'
 import { autonomyOf } from './prepare.ts'
@@ -100,6 +101,21 @@ export async function startAgent(
     if (error instanceof Problem) throw new RunRefused('harness_unavailable', error.detail, { cause: error })
     throw error
   }
+}
+
+/** The agent that an earlier start of the daemon began and did not record, or null. What began only half is ended and forgotten. */
+export async function adoptAgent(
+  deps: RunDeps,
+  runDir: string,
+): Promise<Awaited<ReturnType<typeof startAgent>> | null> {
+  if (!existsSync(runDir)) return null
+  const seen = await confirmLost(runDir, deps.clock)
+  if (seen.state === 'lost') {
+    if (seen.left !== null) await stopTree(seen.left, { graceMs: deps.graceMs, clock: deps.clock })
+    if (seen.left !== null) rmSync(runDir, { recursive: true, force: true })
+    return null
+  }
+  return seen.handle === null || seen.handle.pid === null ? null : { handle: seen.handle, notHonoured: [] }
 }
 
 export interface Following {
