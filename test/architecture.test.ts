@@ -6,7 +6,10 @@ import { describe, expect, it } from 'vitest'
 const sources = globSync('src/**/*.ts').map((path) => ({ path, text: readFileSync(path, 'utf8') }))
 
 function where(pattern: RegExp): string[] {
-  return sources.filter(({ text }) => pattern.test(text)).map(({ path }) => path).sort()
+  return sources
+    .filter(({ text }) => pattern.test(text))
+    .map(({ path }) => path)
+    .sort()
 }
 
 describe('the house', () => {
@@ -21,12 +24,18 @@ describe('the house', () => {
 
   it('imports main from nowhere, and an adapter never its sibling', () => {
     expect(where(/from '[^']*\/main\.ts'/)).toEqual([])
-    expect(where(/from '\.\/(claude-code|codex|shell|custom)[^']*'/).filter((path) => !/registry|claude-code|codex/.test(path))).toEqual([])
+    expect(
+      where(/from '\.\/(claude-code|codex|shell|custom)[^']*'/).filter(
+        (path) => !/registry|claude-code|codex/.test(path),
+      ),
+    ).toEqual([])
   })
 
   it('has no file over 400 lines and none with a name that says nothing', () => {
     expect(sources.filter(({ text }) => text.split('\n').length > 400).map(({ path }) => path)).toEqual([])
-    expect(sources.filter(({ path }) => /\b(manager|helpers?|utils?|common|misc)\b/.test(path)).map(({ path }) => path)).toEqual([])
+    expect(
+      sources.filter(({ path }) => /\b(manager|helpers?|utils?|common|misc)\b/.test(path)).map(({ path }) => path),
+    ).toEqual([])
   })
 
   it('says at the head of each file what it is', () => {

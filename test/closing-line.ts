@@ -18,6 +18,8 @@ export default class ClosingLine implements Reporter {
       }
       counts.failed += broken
     }
-    setImmediate(() => process.stdout.write(`\n${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`))
+    setImmediate(() =>
+      process.stdout.write(`\n${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`),
+    )
   }
 }

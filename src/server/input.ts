@@ -9,16 +9,31 @@ const maxDepth = 64
 /** Reads a request's bytes up to a limit; throws `too_large` naming both sizes before it holds more than the limit. */
 export async function readBytes(request: Request, limit: number, what: string): Promise<Uint8Array<ArrayBuffer>> {
   const announced = Number(request.headers.get('content-length') ?? Number.NaN)
-  if (announced > limit) throw tooLarge(what, `${announced} bytes`, limit)
+  if (announced > limit) {
+    await discard(request.body)
+    throw tooLarge(what, `${announced} bytes`, limit)
+  }
   if (Number.isFinite(announced)) return new Uint8Array(await request.arrayBuffer())
   const chunks: Uint8Array[] = []
   let size = 0
   for await (const chunk of request.body ?? []) {
     size += chunk.length
-    if (size > limit) throw tooLarge(what, 'more bytes', limit)
-    chunks.push(chunk)
+    if (size <= limit) chunks.push(chunk)
+    else if (size > limit + discardedBytes) break
   }
+  if (size > limit) throw tooLarge(what, 'more bytes', limit)
   return new Uint8Array(Buffer.concat(chunks))
+}
+
+/** A client that is still sending would meet a broken pipe instead of our answer: so much more is taken in and dropped. */
+const discardedBytes = 67_108_864
+
+async function discard(body: ReadableStream<Uint8Array> | null): Promise<void> {
+  let size = 0
+  for await (const chunk of body ?? []) {
+    size += chunk.length
+    if (size > discardedBytes) return
+  }
 }
 
 /** Bytes → JSON. Throws `malformed_json` for invalid UTF-8 or JSON, `invalid_request` for depth or NUL. */

@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest'
 import { evaluate, namedTasks } from '../../src/core/condition.ts'
 import type { Offer, Requirements } from '../../src/core/routing.ts'
-import { fit, laneKey } from '../../src/core/routing.ts'
+import { fit as fitOf, laneKey } from '../../src/core/routing.ts'
 import type { Candidate } from '../../src/core/why-queued.ts'
 import { whyQueued } from '../../src/core/why-queued.ts'
 
@@ -55,7 +55,7 @@ describe('fit', () => {
     ],
     ['something else than the daemon insists on', { role: null }, { only: { role: 'qa' } }, 'only'],
   ])('refuses %s', (_, wanted, has, lacks) => {
-    expect(fit({ ...needs, ...wanted }, { ...offer, ...has })).toEqual({ fits: false, lacks })
+    expect(fitOf({ ...needs, ...wanted }, { ...offer, ...has })).toEqual({ fits: false, lacks })
   })
 
   it('takes the first allowed profile in the daemon’s order, and its harness', () => {
@@ -64,14 +64,14 @@ describe('fit', () => {
       { id: 'p2', harness: 'codex' },
       { id: 'p3', harness: null },
     ]
-    expect(fit(needs, { ...offer, profiles })).toEqual({ fits: true, profile: 'p2', rank: 1, harness: 'codex' })
-    expect(fit({ ...needs, profiles: ['p3'] }, { ...offer, profiles })).toEqual({
+    expect(fitOf(needs, { ...offer, profiles })).toEqual({ fits: true, profile: 'p2', rank: 1, harness: 'codex' })
+    expect(fitOf({ ...needs, profiles: ['p3'] }, { ...offer, profiles })).toEqual({
       fits: true,
       profile: 'p3',
       rank: 2,
       harness: null,
     })
-    expect(fit(needs, offer)).toEqual({ fits: true, profile: null, rank: 0, harness: null })
+    expect(fitOf(needs, offer)).toEqual({ fits: true, profile: null, rank: 0, harness: null })
   })
 
   it('shares a lane between equal needs, whatever their order', () => {
