@@ -7,22 +7,26 @@
 // At most one attempt is open. It may outlive its task's cancel (stopping) and its own lease (lapsed): it ends when its owner reports,
 // when another claim is granted, when its task ends, or, once cancelled, when its lease runs out.
 
-import type { Attempt, OpenAttempt } from './attempt.ts'
-import { endStateOf, isOpen } from './attempt.ts'
-import type { Command, Refusal } from './command.ts'
-import type { AttemptId } from './id.ts'
+import type { Command } from './command.ts'
+import {
+  asOwner,
+  asServer,
+  complete,
+  dispatchExpire,
+  endGrace,
+  fail,
+  lapse,
+  resumed,
+  start,
+  timeOut,
+} from './decide-attempt.ts'
+import type { Decision } from './decision.ts'
+import { ended, entries, not, nothing, refuse } from './decision.ts'
 import type { LogEntry } from './log-entry.ts'
-import type { AttemptReason } from './reason.ts'
-import type { AttemptFailure, RetryPolicy } from './retry.ts'
-import { afterFailure, defaultRetryPolicy } from './retry.ts'
-import type { Owner, Task } from './task.ts'
+import type { RetryPolicy } from './retry.ts'
+import { defaultRetryPolicy } from './retry.ts'
+import type { Task } from './task.ts'
 import { isTerminal, openAttempt } from './task.ts'
-
-export type Decision =
-  | { readonly ok: true; readonly entries: readonly LogEntry[] }
-  | { readonly ok: false; readonly refusal: Refusal }
-
-const nothing: Decision = { ok: true, entries: [] }
 
 /** Decides one command. An empty list of entries means: already so. */
 export function decide(
@@ -79,13 +83,6 @@ export function decide(
   }
 }
 
-interface Setting {
-  readonly now: number
-  readonly policy: RetryPolicy
-  /** Who says that the attempt ended. */
-  readonly by: 'owner' | 'server'
-}
-
 function create(task: Task | null, command: Extract<Command, { type: 'create' }>, now: number): Decision {
   if (task !== null) return refuse('invalid_state', `${task.id} exists already`)
   const born: LogEntry = { type: 'created', taskId: command.taskId, terms: command.terms }
@@ -102,114 +99,6 @@ function claim(task: Task, command: Extract<Command, { type: 'claim' }>, now: nu
   const epoch = task.epoch + before.length + 1
   const { attemptId, daemonId } = command
   return entries(...before, { type: 'claimed', attemptId, n: task.attempts.length + 1, epoch, daemonId, at: now })
-}
-
-function start(attempt: OpenAttempt): Decision {
-  if (attempt.ownership === 'stopping' || attempt.state === 'running') return entries(...resumed(attempt))
-  return entries(...resumed(attempt), { type: 'started', attemptId: attempt.id })
-}
-
-function resumed(attempt: OpenAttempt): LogEntry[] {
-  return attempt.ownership === 'lapsed' ? [{ type: 'lease_resumed', attemptId: attempt.id }] : []
-}
-
-function complete(
-  task: Task,
-  attempt: OpenAttempt,
-  facts: { changed: boolean; output: boolean },
-  setting: Setting,
-): Decision {
-  // A result that meets a cancel is kept by the store and changes nothing here.
-  if (attempt.ownership === 'stopping')
-    return entries(ended(attempt, 'cancelled', '', { now: setting.now, by: 'owner' }))
-  const { expect, review: reviewing } = task.terms
-  if (expect === 'changes' && !facts.changed) {
-    return failWith(
-      task,
-      attempt,
-      { reason: 'no_changes', detail: 'the tree is the same as at the start', resetAt: null },
-      setting,
-    )
-  }
-  if (expect === 'output' && !facts.output) {
-    return failWith(
-      task,
-      attempt,
-      { reason: 'output_invalid', detail: 'no valid output was handed in', resetAt: null },
-      setting,
-    )
-  }
-  return entries(
-    {
-      type: 'attempt_ended',
-      attemptId: attempt.id,
-      state: 'completed',
-      reason: null,
-      detail: '',
-      by: 'owner',
-      at: setting.now,
-    },
-    { type: 'completed', verdict: reviewing === 'required' ? 'pending' : 'accepted' },
-  )
-}
-
-function fail(task: Task, attempt: OpenAttempt, failure: AttemptFailure, setting: Setting): Decision {
-  if (attempt.ownership === 'stopping') {
-    return entries(
-      ended(attempt, 'cancelled', failure.reason === 'cancelled' ? '' : failure.detail, {
-        now: setting.now,
-        by: 'owner',
-      }),
-    )
-  }
-  // "A daemon never cancels": an owner that says cancelled without a cancel has given the attempt back.
-  if (failure.reason === 'cancelled') return failWith(task, attempt, { ...failure, reason: 'daemon_abort' }, setting)
-  return failWith(task, attempt, failure, setting)
-}
-
-function failWith(task: Task, attempt: OpenAttempt, failure: AttemptFailure, setting: Setting): Decision {
-  return entries(
-    ended(attempt, failure.reason, failure.detail, { now: setting.now, by: setting.by }),
-    afterFailure(task, failure, setting.now, setting.policy),
-  )
-}
-
-function dispatchExpire(task: Task, attempt: OpenAttempt, setting: Setting): Decision {
-  if (attempt.ownership === 'stopping')
-    return entries(ended(attempt, 'cancelled', 'the host never began', { now: setting.now, by: 'server' }))
-  if (attempt.state !== 'preparing' || attempt.ownership !== 'held') return nothing
-  const detail = 'the host claimed the task and was not heard again'
-  return failWith(task, attempt, { reason: 'dispatch_expired', detail, resetAt: null }, setting)
-}
-
-function lapse(attempt: OpenAttempt, graceUntil: number, now: number): Decision {
-  switch (attempt.ownership) {
-    case 'lapsed':
-      return nothing
-    case 'stopping':
-      return entries(ended(attempt, 'cancelled', 'the host was not heard again', { now, by: 'server' }))
-    case 'held':
-      return entries({ type: 'lease_lapsed', attemptId: attempt.id, graceUntil })
-  }
-}
-
-function endGrace(task: Task, attempt: OpenAttempt, setting: Setting): Decision {
-  if (attempt.ownership !== 'lapsed' || task.status.state !== 'parked') return nothing
-  if (task.spent.freeInARow + 1 >= setting.policy.freeLimit) {
-    return failWith(
-      task,
-      attempt,
-      { reason: 'lease_expired', detail: 'the host was not heard again', resetAt: null },
-      setting,
-    )
-  }
-  // The attempt stays open: until another claim is granted its owner may come back and deliver.
-  return entries({ type: 'queued', why: 'host_offline', notBefore: setting.now })
-}
-
-function timeOut(task: Task, attempt: OpenAttempt, detail: string, setting: Setting): Decision {
-  if (attempt.ownership !== 'lapsed') return nothing
-  return failWith(task, attempt, { reason: 'timed_out', detail, resetAt: null }, setting)
 }
 
 function quotaOver(task: Task, now: number): Decision {
@@ -255,45 +144,4 @@ function retry(task: Task, by: string, now: number): Decision {
   if (!again)
     return refuse('invalid_state', `${task.id} is ${status.state}; only a failed or rejected task can be retried`)
   return entries({ type: 'reopened', by }, { type: 'queued', why: 'by_hand', notBefore: now })
-}
-
-function asOwner(task: Task, owner: Owner, then: (attempt: OpenAttempt) => Decision): Decision {
-  const attempt = task.attempts.find((candidate) => candidate.id === owner.attemptId)
-  const theirs = attempt !== undefined && attempt.epoch === owner.epoch && attempt.daemonId === owner.daemonId
-  if (!theirs)
-    return refuse('lease_lost', `${owner.attemptId} at epoch ${owner.epoch} is not an attempt this daemon owns`)
-  if (isOpen(attempt)) return then(attempt)
-  // The owner's own report, heard before: acknowledged again so that a repeated send ends.
-  if (attempt.endedBy === 'owner') return nothing
-  return refuse('lease_lost', `${attempt.id} ended as ${attempt.state}${why(attempt)}`)
-}
-
-function why(attempt: Exclude<Attempt, OpenAttempt>): string {
-  return attempt.detail === '' ? '' : `: ${attempt.detail}`
-}
-
-function asServer(task: Task, attemptId: AttemptId, then: (attempt: OpenAttempt) => Decision): Decision {
-  const attempt = openAttempt(task)
-  return attempt === null || attempt.id !== attemptId ? nothing : then(attempt)
-}
-
-function ended(
-  attempt: OpenAttempt,
-  reason: AttemptReason,
-  detail: string,
-  { now, by }: { now: number; by: 'owner' | 'server' },
-): LogEntry {
-  return { type: 'attempt_ended', attemptId: attempt.id, state: endStateOf(reason), reason, detail, by, at: now }
-}
-
-function entries(...list: LogEntry[]): Decision {
-  return { ok: true, entries: list }
-}
-
-function not(task: Task, wanted: string): Decision {
-  return refuse('invalid_state', `${task.id} is ${task.status.state}, not ${wanted}`)
-}
-
-function refuse(code: Refusal['code'], detail: string): Decision {
-  return { ok: false, refusal: { code, detail } }
 }

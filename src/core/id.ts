@@ -4,11 +4,6 @@ export type Id<Prefix extends string> = `${Prefix}_${string}`
 export type TaskId = Id<'task'>
 export type AttemptId = Id<'att'>
 export type DaemonId = Id<'dmn'>
-export type TeamId = Id<'team'>
-export type TokenId = Id<'tok'>
-export type PoolId = Id<'pool'>
-export type ProfileId = Id<'prof'>
-export type RequestId = Id<'req'>
 export type IdPrefix = 'task' | 'att' | 'dmn' | 'team' | 'tok' | 'pool' | 'prof' | 'req' | 'boot' | 'key'
 
 const alphabet = '0123456789abcdefghjkmnpqrstvwxyz'
@@ -28,11 +23,4 @@ export function spellId<P extends IdPrefix>(prefix: P, nowMs: number, random: Ui
   let body = ''
   for (let i = 0; i < randomCharacters; i += 1) body += alphabet.charAt((random[i] ?? 0) % 32)
   return `${prefix}_${time}${body}`
-}
-
-const shape = /^[a-z]+_[0-9a-hjkmnp-tv-z]{26}$/
-
-/** True when `text` has the shape of an id with this prefix; it says nothing about whether such a thing exists. */
-export function isId<P extends IdPrefix>(prefix: P, text: string): text is Id<P> {
-  return text.startsWith(`${prefix}_`) && shape.test(text)
 }

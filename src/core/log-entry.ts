@@ -42,5 +42,3 @@ export type LogEntry =
   | { readonly type: 'accepted'; readonly by: string; readonly message: string }
   | { readonly type: 'rejected'; readonly by: string; readonly message: string }
   | { readonly type: 'reopened'; readonly by: string }
-
-export type LogEntryType = LogEntry['type']

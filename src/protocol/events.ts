@@ -72,7 +72,6 @@ export const eventBody = z.discriminatedUnion('type', [
   z.object({ type: z.literal('raw'), stream: z.enum(['stdout', 'stderr']), line: text }),
 ])
 export type EventBody = z.infer<typeof eventBody>
-export type EventType = EventBody['type']
 
 /** An event as the daemon numbers it: seq 1…n within the attempt, without a hole. */
 export const numberedEvent = z.intersection(

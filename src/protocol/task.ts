@@ -2,6 +2,7 @@
 
 import { z } from 'zod'
 import type { Condition } from '../core/condition.ts'
+import { maxConditions } from '../core/condition.ts'
 import type { AttemptReason } from '../core/reason.ts'
 import { attemptReasons, retryableReasons } from '../core/reason.ts'
 import { taskStates } from '../core/task.ts'
@@ -17,7 +18,7 @@ export type Autonomy = z.infer<typeof autonomy>
 /** `{op: all | any, conditions}` to depth 4, `{op: task_status}`, `{op: task_accepted}`. */
 export const condition: z.ZodType<Condition> = z.lazy(() =>
   z.discriminatedUnion('op', [
-    z.strictObject({ op: z.enum(['all', 'any']), conditions: z.array(condition).min(1).max(8) }),
+    z.strictObject({ op: z.enum(['all', 'any']), conditions: z.array(condition).min(1).max(maxConditions) }),
     z.strictObject({ op: z.literal('task_status'), taskId: z.string(), statuses: z.array(taskState).min(1) }),
     z.strictObject({ op: z.literal('task_accepted'), taskId: z.string() }),
   ]),
