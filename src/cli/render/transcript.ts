@@ -10,14 +10,14 @@ import { cut, wrap } from './wrap.ts'
 export interface Shown {
   readonly attempt: number
   /** Open tool calls by id: their line, to be named again when others ran in between. */
-  readonly tools: Readonly<Record<string, string>>
+  readonly tools: ReadonlyMap<string, string>
   /** The tool call whose line was written last, if nothing came after it. */
   readonly lastTool: string | null
   /** A blank line stands before the next paragraph. */
   readonly spoke: boolean
 }
 
-export const nothingShown: Shown = { attempt: 0, tools: {}, lastTool: null, spoke: false }
+export const nothingShown: Shown = { attempt: 0, tools: new Map(), lastTool: null, spoke: false }
 
 export interface Told {
   readonly shown: Shown
@@ -100,13 +100,14 @@ function toolStart(shown: Shown, event: Of<'tool_start'>, { style, width }: Look
   const painted = `${inside}${style.cyan('>')} ${style.bold(name)}${text.slice(inside.length + 2 + name.length)}`
   const lines = shown.spoke ? ['', painted] : [painted]
   return {
-    shown: { ...shown, tools: { ...shown.tools, [event.id]: text.trim() }, lastTool: event.id, spoke: false },
+    shown: { ...shown, tools: new Map([...shown.tools, [event.id, text.trim()]]), lastTool: event.id, spoke: false },
     lines,
   }
 }
 
 function toolEnd(shown: Shown, event: Of<'tool_end'>, { style, width }: Look): Told {
-  const { [event.id]: opened, ...tools } = shown.tools
+  const opened = shown.tools.get(event.id)
+  const tools = new Map([...shown.tools].filter(([id]) => id !== event.id))
   const inside = event.parent === undefined ? '' : '  '
   const summary = cut(`${inside}  ${toolSummary(event)}`, width)
   const lines = [event.ok ? style.dim(summary) : style.red(summary)]

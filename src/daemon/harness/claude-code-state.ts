@@ -58,9 +58,10 @@ export function countMessage(
   state: ClaudeState,
   message: { readonly thread: string; readonly id: string; readonly usage: Usage },
 ): ClaudeState {
-  const { [message.thread]: before, ...others } = state.open
+  // by entries, not by key: a thread may be named like something every object has
+  const [before] = Object.entries(state.open).flatMap(([thread, open]) => (thread === message.thread ? [open] : []))
   const ended = before === undefined || before.id === message.id ? [] : [before]
-  const threads = Object.entries(others)
+  const threads = Object.entries(state.open).filter(([thread]) => thread !== message.thread)
   const evicted = threads.slice(0, Math.max(0, threads.length - 31)).map(([, thread]) => thread)
   const closed = [...ended, ...evicted].reduce((sum, thread) => addUsage(sum, thread.usage), state.closed)
   const kept = Object.fromEntries(threads.slice(evicted.length))
