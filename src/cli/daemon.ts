@@ -2,6 +2,7 @@
 
 import { resolve } from 'node:path'
 import { Problem } from '../core/problem.ts'
+import { onlyKeys } from '../core/routing.ts'
 import type { RunningDaemon } from '../daemon/daemon.ts'
 import { camelValues } from '../lib/config.ts'
 import { type Log, makeLog } from '../lib/log.ts'
@@ -103,7 +104,7 @@ export async function startHere(
   if (!context.json) context.terminal.note(...notices.map((notice) => `note: ${notice}`))
   await useProxies(context.env, connection.url)
   const { startDaemon } = await import('../daemon/daemon.ts')
-  const correlation = settings.correlationId === undefined ? {} : { correlationId: settings.correlationId }
+  requireOnly(settings.only ?? {})
   return startDaemon({
     serverUrl: connection.url,
     token: connection.daemonToken ?? connection.token,
@@ -118,7 +119,7 @@ export async function startHere(
     profiles: settings.profile ?? [],
     labels: settings.labels ?? [],
     types: settings.taskTypes ?? [],
-    only: { ...settings.only, ...correlation },
+    only: settings.only ?? {},
     maxAgents: settings.maxAgents ?? null,
     minFreeDiskBytes: settings.minFreeDisk === undefined ? null : settings.minFreeDisk * 1e9,
     heartbeatIntervalMs: settings.heartbeatInterval ?? null,
@@ -130,4 +131,10 @@ export async function startHere(
     log,
     env: context.env,
   })
+}
+
+/** A restriction that no task could meet would leave the daemon idle for ever without a word. */
+function requireOnly(only: Readonly<Record<string, string>>): void {
+  const wrong = Object.keys(only).find((key) => !onlyKeys.some((known) => known === key))
+  if (wrong !== undefined) throw new Problem('usage', `--only ${wrong} is not known; it takes ${onlyKeys.join(', ')}`)
 }

@@ -122,9 +122,11 @@ function profileFits(needs: Requirements, offer: Offer, profile: OfferedProfile)
   return offer.harnesses.includes(profile.harness) && (needs.harness === null || needs.harness === profile.harness)
 }
 
+/** What a daemon's `--only` may name. */
+export const onlyKeys = ['repo', 'role', 'pool', 'harness', 'type', 'label'] as const
+
 function onlyMet(needs: Requirements, key: string, value: string): boolean {
   if (key === 'label') return needs.labels.includes(value)
-  if (key === 'repo' || key === 'role' || key === 'pool' || key === 'harness' || key === 'type')
-    return needs[key] === value
-  return false
+  const field = onlyKeys.find((known) => known === key)
+  return field !== undefined && field !== 'label' && needs[field] === value
 }

@@ -34,7 +34,6 @@ export const settingsOfDaemon = [
     value: 'KEY=VALUE',
     summary: 'Only tasks that ask for this, such as role=qa (repeatable)',
   },
-  { name: 'correlation-id', kind: 'text', value: 'ID', summary: 'Only tasks with this correlation id' },
   { name: 'labels', kind: 'list', commas: true, value: 'LABELS', summary: 'Labels it has: gpu,os=linux' },
   { name: 'heartbeat-interval', kind: 'duration', value: 'DUR', summary: 'Default: as the server says, 10s' },
   { name: 'secret-dir', kind: 'text', value: 'DIR', summary: 'Secrets for agents: file name = variable' },
