@@ -88,7 +88,8 @@ function address(base: string, path: string, { params, query }: Sent): string {
 async function problemOf(response: Response, url: string): Promise<Problem> {
   const text = await response.text()
   const body = parse(text)
-  if (isProblemCode(body?.code)) return new Problem(body.code, String(body.detail ?? ''))
+  const instance = typeof body?.instance === 'string' ? body.instance : undefined
+  if (isProblemCode(body?.code)) return new Problem(body.code, String(body.detail ?? ''), { instance })
   const said = text.slice(0, 200).replace(/\s+/g, ' ').trim()
   return new Problem('unavailable', `${url} answered ${response.status} and not as Capstan does: ${said}`)
 }

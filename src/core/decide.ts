@@ -141,6 +141,12 @@ function review(task: Task, command: Extract<Command, { type: 'accept' | 'reject
 function retry(task: Task, by: string, now: number): Decision {
   const { status } = task
   const again = status.state === 'failed' || (status.state === 'completed' && status.verdict === 'rejected')
+  if (status.state === 'failed' && status.reason === 'condition_unsatisfiable') {
+    return refuse(
+      'invalid_state',
+      `${task.id} waited for what can no longer happen; make a new task without that condition`,
+    )
+  }
   if (!again)
     return refuse('invalid_state', `${task.id} is ${status.state}; only a failed or rejected task can be retried`)
   return entries({ type: 'reopened', by }, { type: 'queued', why: 'by_hand', notBefore: now })

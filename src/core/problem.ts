@@ -58,7 +58,7 @@ export const problems = {
   pool_connector_mismatch: {
     status: 403,
     title: 'The pool admits another connector',
-    remedy: 'Connect with the identity that owns the pool, or choose another pool.',
+    remedy: 'Connect with the token that the pool admits, or choose another pool.',
   },
   not_found: { status: 404, title: 'Not found', remedy: 'Check the id; it may belong to another team.' },
   method_not_allowed: {
@@ -152,12 +152,15 @@ export interface ProblemBody {
 export class Problem extends Error {
   readonly code: ProblemCode
   readonly detail: string
+  /** Where the server's log has it; only of problems that a server answered. */
+  readonly instance: string | undefined
 
-  constructor(code: ProblemCode, detail: string, options?: { cause?: unknown }) {
+  constructor(code: ProblemCode, detail: string, options?: { cause?: unknown; instance?: string | undefined }) {
     super(`${problems[code].title}: ${detail}`, options)
     this.name = 'Problem'
     this.code = code
     this.detail = detail
+    this.instance = options?.instance
   }
 
   get status(): number {
@@ -168,7 +171,7 @@ export class Problem extends Error {
     return problems[this.code].remedy
   }
 
-  toBody(instance?: string): ProblemBody {
+  toBody(instance = this.instance): ProblemBody {
     const { status, title } = problems[this.code]
     const body: ProblemBody = {
       type: `urn:capstan:problem:${this.code}`,

@@ -67,7 +67,7 @@ function afterFreeEnd(
     return {
       type: 'failed',
       reason: 'infrastructure',
-      detail: `${policy.freeLimit} hosts in a row lost this task; the last: ${because}`,
+      detail: `${policy.freeLimit} attempts in a row were lost or given back; the last: ${because}`,
     }
   }
   return { type: 'queued', why: reason === 'lease_expired' ? 'host_offline' : 'given_back', notBefore: now }

@@ -27,6 +27,8 @@ export interface Offer {
   readonly types: readonly string[]
   /** Harnesses that are present and signed in, the host's preference first. */
   readonly harnesses: readonly string[]
+  /** Those of them that are chosen for a task that names none; a shell is not, a prompt is no script. */
+  readonly unnamed: readonly string[]
   /** Profiles the daemon serves, in its priority order; empty means the built-in default. */
   readonly profiles: readonly OfferedProfile[]
   /** Requirement fields the daemon insists on, such as `role=qa`. */
@@ -77,7 +79,7 @@ export const needsInOrder = [
 ] as const
 
 /** Decides whether a daemon fits a lane. Pure; call it once per lane and offer, keep the answer. */
-export function fit(needs: Requirements, offer: Offer): Fit {
+export function fitOf(needs: Requirements, offer: Offer): Fit {
   for (const need of needsInOrder) if (!meets(need, needs, offer)) return { fits: false, lacks: need }
   const rank = offer.profiles.findIndex((profile) => profileFits(needs, offer, profile))
   const profile = offer.profiles[rank]
@@ -85,7 +87,7 @@ export function fit(needs: Requirements, offer: Offer): Fit {
   return { fits: true, profile: profile.id, rank, harness: needs.harness ?? profile.harness }
 }
 
-/** True when this one need is met; `fit` is all of them. */
+/** True when this one need is met; `fitOf` is all of them. */
 export function meets(need: Need, needs: Requirements, offer: Offer): boolean {
   switch (need) {
     case 'team':
@@ -103,12 +105,19 @@ export function meets(need: Need, needs: Requirements, offer: Offer): boolean {
     case 'labels':
       return needs.labels.every((label) => offer.labels.includes(label))
     case 'harness':
-      return needs.harness === null ? offer.harnesses.length > 0 : offer.harnesses.includes(needs.harness)
+      return harnessMet(needs, offer)
     case 'profiles':
       return profilesMet(needs, offer)
     case 'only':
       return Object.entries(offer.only).every(([key, value]) => onlyMet(needs, key, value))
   }
+}
+
+/** A task that names neither harness nor profile needs one that is chosen unasked; a profile's own harness is judged with the profile. */
+function harnessMet(needs: Requirements, offer: Offer): boolean {
+  if (needs.harness !== null) return offer.harnesses.includes(needs.harness)
+  const byProfile = offer.profiles.some((profile) => profile.harness !== null && profileFits(needs, offer, profile))
+  return byProfile || offer.unnamed.length > 0
 }
 
 function profilesMet(needs: Requirements, offer: Offer): boolean {

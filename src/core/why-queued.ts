@@ -9,92 +9,140 @@ export interface Candidate {
   readonly draining: boolean
   readonly running: number
   readonly maxAgents: number
+  /** Why it takes no work for lack of disk. */
+  readonly shortOf?: string | null | undefined
+  /** Why a harness is not ready there, with the remedy, by its name. */
+  readonly harnessProblems: ReadonlyMap<string, string>
 }
 
-/**
- * One sentence about the connected daemons of all teams. It never tells of another team's daemons: `candidates` holds the task's team only.
- */
+/** One sentence about the connected daemons of the task's team; `candidates` holds no other team's. */
 export function whyQueued(needs: Requirements, candidates: readonly Candidate[]): string {
   if (candidates.length === 0) return 'no daemon is connected; start one with: capstan daemon'
   let left = candidates
   const met: Need[] = []
   for (const need of needsInOrder) {
     const next = left.filter(({ offer }) => meets(need, needs, offer))
-    if (next.length === 0) return lacking(needs, need, met, left.length)
+    if (next.length === 0) return lacking(needs, need, met, left)
     if (asked(needs, need)) met.push(need)
     left = next
   }
-  const ready = left.filter((daemon) => !daemon.draining)
-  if (ready.length === 0)
-    return `${count(left.length, 'daemon')} would fit, but ${left.length === 1 ? 'it is' : 'all are'} draining`
-  const free = ready.filter((daemon) => daemon.running < daemon.maxAgents)
-  if (free.length === 0) {
-    const running = ready.reduce((sum, daemon) => sum + daemon.running, 0)
-    const room = ready.reduce((sum, daemon) => sum + daemon.maxAgents, 0)
-    return `${fitting(ready.length)}, full (${running} of ${room} agents at work)`
+  return busy(left)
+}
+
+function busy(fitting: readonly Candidate[]): string {
+  const ready = fitting.filter((daemon) => !daemon.draining)
+  if (ready.length === 0) {
+    return fitting.length === 1
+      ? '1 daemon would fit, but it is draining'
+      : `${fitting.length} daemons would fit, but all are draining`
   }
-  return `${fitting(free.length)} with room; the task is about to be claimed`
+  const roomy = ready.filter((daemon) => (daemon.shortOf ?? null) === null)
+  if (roomy.length === 0) {
+    const [count, who] = ready.length === 1 ? ['1 daemon', 'it has'] : [`${ready.length} daemons`, 'all have']
+    return `${count} would fit, but ${who} too little disk (${ready[0]?.name}: ${ready[0]?.shortOf})`
+  }
+  const free = roomy.filter((daemon) => daemon.running < daemon.maxAgents)
+  if (free.length > 0) return `${fits(free.length)} with room; the task is about to be claimed`
+  const running = roomy.reduce((sum, daemon) => sum + daemon.running, 0)
+  const room = roomy.reduce((sum, daemon) => sum + daemon.maxAgents, 0)
+  return `${fits(roomy.length)}, full (${running} of ${room} agents at work)`
 }
 
-function lacking(needs: Requirements, need: Need, met: readonly Need[], left: number): string {
-  const wanted = [...met, need].map((each) => phrase(needs, each)).join(' ')
-  const before = met.at(-1)
-  const rest =
-    before === undefined ? '' : `; ${left} ${left === 1 ? phrase(needs, before) : plural(phrase(needs, before))}`
-  return `no connected daemon ${wanted}${rest}`
+function fits(count: number): string {
+  return count === 1 ? '1 daemon fits' : `${count} daemons fit`
 }
 
-function plural(text: string): string {
-  return text
-    .replace(/^serves/, 'serve')
-    .replace(/^is in/, 'are in')
-    .replace(/^has/, 'have')
-    .replace(/^takes/, 'take')
-    .replace(/^with/, 'are there with')
+function lacking(needs: Requirements, need: Need, met: readonly Need[], left: readonly Candidate[]): string {
+  const none = `no connected daemon ${joined([...met, need], needs, 1)}`
+  const others = met.length === 0 ? '' : `; ${left.length} ${joined(met, needs, left.length)}`
+  return `${none}${others}${remedy(needs, need, left)}`
 }
 
-function fitting(n: number): string {
-  return n === 1 ? '1 daemon fits' : `${n} daemons fit`
+/** `serves repo a with role qa and takes tasks of type plan`: roles and labels belong to what stands before them. */
+function joined(list: readonly Need[], needs: Requirements, count: number): string {
+  return list.reduce((text, need) => {
+    const { verb, rest, attach } = phrase(needs, need)
+    const words = `${count === 1 ? verb.one : verb.many} ${rest}`.trim()
+    if (text === '') return words
+    return attach === null ? `${text} and ${words}` : `${text} ${attach}`
+  }, '')
 }
 
-function count(n: number, noun: string): string {
-  return `${n} ${noun}${n === 1 ? '' : 's'}`
+/** What the daemons that come closest say of the harness they lack. */
+function remedy(needs: Requirements, need: Need, left: readonly Candidate[]): string {
+  if (need === 'harness') {
+    const named = left.flatMap(({ harnessProblems }) =>
+      needs.harness === null ? [...harnessProblems.values()] : [harnessProblems.get(needs.harness) ?? []].flat(),
+    )
+    const said = [...new Set(named)].slice(0, 3)
+    return said.length === 0 ? '' : `; ${said.join(', or ')}`
+  }
+  return need === 'profiles' ? '; start a daemon with: capstan daemon --profile NAME' : ''
 }
 
 /** True for a need that the task stated; the others are only spoken of when nobody meets them. */
 function asked(needs: Requirements, need: Need): boolean {
-  if (need === 'type') return needs.type !== 'freeform'
-  if (need === 'harness') return needs.harness !== null
-  return need !== 'only' && phrase(needs, need) !== ''
+  switch (need) {
+    case 'type':
+      return needs.type !== 'freeform'
+    case 'profiles':
+    case 'labels':
+      return needs[need].length > 0
+    case 'pool':
+    case 'daemon':
+    case 'repo':
+    case 'role':
+    case 'harness':
+      return needs[need] !== null
+    case 'team':
+    case 'only':
+      return false
+  }
 }
 
-function phrase(needs: Requirements, need: Need): string {
+interface Phrase {
+  readonly verb: { readonly one: string; readonly many: string }
+  readonly rest: string
+  /** How it reads behind another phrase, where that is not `and …`. */
+  readonly attach: string | null
+}
+
+const is = { one: 'is', many: 'are' }
+const has = { one: 'has', many: 'have' }
+const serves = { one: 'serves', many: 'serve' }
+const takes = { one: 'takes', many: 'take' }
+
+function phrase(needs: Requirements, need: Need): Phrase {
   switch (need) {
     case 'team':
-      return ''
+      return { verb: is, rest: 'in this team', attach: null }
     case 'pool':
-      return needs.pool === null ? '' : `is in pool ${needs.pool}`
+      return { verb: is, rest: `in pool ${needs.pool}`, attach: null }
     case 'daemon':
-      return needs.daemon === null ? '' : `is ${needs.daemon}`
+      return { verb: is, rest: `${needs.daemon}`, attach: null }
     case 'repo':
-      return needs.repo === null ? '' : `serves repo ${needs.repo}`
+      return { verb: serves, rest: `repo ${needs.repo}`, attach: null }
     case 'role':
-      return needs.role === null ? '' : `with role ${needs.role}`
+      return { verb: has, rest: `role ${needs.role}`, attach: `with role ${needs.role}` }
     case 'type':
-      return `takes tasks of type ${needs.type}`
-    case 'labels':
-      return needs.labels.length === 0
-        ? ''
-        : `with ${needs.labels.length === 1 ? 'label' : 'labels'} ${needs.labels.join(', ')}`
+      return { verb: takes, rest: `tasks of type ${needs.type}`, attach: null }
+    case 'labels': {
+      const labels = `${needs.labels.length === 1 ? 'label' : 'labels'} ${needs.labels.join(', ')}`
+      return { verb: has, rest: labels, attach: `with ${labels}` }
+    }
     case 'harness':
-      return needs.harness === null
-        ? 'has a harness that is installed and signed in'
-        : `has harness ${needs.harness} ready`
+      return {
+        verb: has,
+        rest: needs.harness === null ? 'an agent that is installed and signed in' : `harness ${needs.harness} ready`,
+        attach: null,
+      }
     case 'profiles':
-      return needs.profiles.length === 0
-        ? ''
-        : `serves ${needs.profiles.length === 1 ? 'profile' : 'one of the profiles'} ${needs.profiles.join(', ')}`
+      return {
+        verb: serves,
+        rest: `${needs.profiles.length === 1 ? 'profile' : 'any of the profiles'} ${needs.profiles.join(', ')}`,
+        attach: null,
+      }
     case 'only':
-      return 'takes tasks like this (--only)'
+      return { verb: takes, rest: 'such tasks (--only)', attach: null }
   }
 }

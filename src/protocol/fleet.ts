@@ -9,6 +9,7 @@ export const harnessFound = z.object({
   version: z.string().nullable(),
   ready: z.boolean().describe('Installed, new enough and signed in'),
   problem: z.string().nullable().describe('What is missing, with the remedy'),
+  explicit: z.boolean().optional().describe('Runs only where it is named: shell'),
 })
 export type HarnessFound = z.infer<typeof harnessFound>
 
@@ -36,6 +37,7 @@ export const daemonOffer = z.object({
   maxAgents: z.number().int().min(1).max(1000),
   freeDiskBytes: z.number().nullable(),
   freeMemoryBytes: z.number().nullable(),
+  shortOf: z.string().nullable().optional().describe('Why it takes no work right now for lack of disk'),
 })
 export type DaemonOffer = z.infer<typeof daemonOffer>
 
@@ -60,6 +62,7 @@ export const daemon = z.object({
   draining: z.boolean(),
   freeDiskBytes: z.number().nullable(),
   freeMemoryBytes: z.number().nullable(),
+  shortOf: z.string().nullable().optional().describe('Why it takes no work right now for lack of disk'),
   registeredAt: instant,
   lastSeenAt: instant,
 })
@@ -77,7 +80,7 @@ export const poolCreate = z.strictObject({
     .string()
     .max(64)
     .optional()
-    .describe('Identity that may join: a daemon’s --identity; default: any daemon of the team'),
+    .describe('Name of the token whose daemons may join; `me`: the caller’s own. Default: any daemon of the team'),
 })
 export const pool = z.object({
   id: z.string(),

@@ -6,8 +6,8 @@ import type { AttemptReason } from '../core/reason.ts'
 import { attemptReasons } from '../core/reason.ts'
 import { errorClass, numberedEvent, usage } from './events.ts'
 import { daemonOffer, profile } from './fleet.ts'
-import { instant, limits } from './names.ts'
-import { evidence, task } from './task.ts'
+import { durationMs, instant, limits } from './names.ts'
+import { defaultStallMs, evidence, onStall, task } from './task.ts'
 
 /** The version this build speaks; a server also speaks the one before. */
 export const protocolVersion = 1
@@ -41,6 +41,9 @@ const taskToRun = z.object({
     hops: true,
     createdBy: true,
   }).shape,
+  // a server of the version before does not send these
+  onStall: onStall.default('notify'),
+  stallTimeoutMs: durationMs.default(defaultStallMs),
 })
 
 export const assignment = z.object({
@@ -86,6 +89,12 @@ export const fromDaemon = {
       protocol: z.number().int(),
       key: z.string().min(20).max(200).describe('The daemon’s own secret, made once per identity and workspace'),
       bootId: z.string().max(100).describe('New with each start of the daemon'),
+      replaces: z
+        .string()
+        .max(100)
+        .nullable()
+        .optional()
+        .describe('The boot before this one, when the host has proved that it is dead: it may be replaced at once'),
       offer: daemonOffer,
       running: z.array(runReport).describe('“I run X, Y”'),
     }),

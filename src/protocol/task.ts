@@ -28,7 +28,7 @@ export const budgets = z.strictObject({
   maxTurns: z.number().int().positive().optional(),
   maxTokens: z.number().int().positive().optional(),
   maxCostUsd: z.number().positive().optional(),
-  maxBashTimeouts: z.number().int().positive().optional().describe('Default 3'),
+  maxBashTimeouts: z.number().int().positive().optional().describe('For harnesses that report commands that timed out'),
 })
 export type Budgets = z.infer<typeof budgets>
 
@@ -48,6 +48,12 @@ export const workspaceRequest = z.strictObject({
     .optional()
     .describe('Branch, tag or commit to start from; default: the checkout’s HEAD'),
 })
+
+/** `fast`: when its host is not heard, another fitting host may take the task at once, without the grace. */
+export const failover = z.enum(['patient', 'fast'])
+/** What the daemon does about an agent that has been silent for `stallTimeoutMs`. */
+export const onStall = z.enum(['notify', 'abort', 'fail'])
+export const defaultStallMs = 1_800_000
 
 const retryOn = z.enum(retryableReasons as [AttemptReason, ...AttemptReason[]]) // not empty: a constant table
 
@@ -85,6 +91,9 @@ export const taskCreate = z.strictObject({
   runningTimeoutMs: durationMs.optional().describe('Agent time; 0: none; default 2h'),
   setupTimeoutMs: durationMs.optional().describe('Default 15m'),
   checkTimeoutMs: durationMs.optional().describe('Each check; default 15m'),
+  failover: failover.optional().describe('fast: another fitting host need not wait out the grace; default: patient'),
+  onStall: onStall.optional().describe('When the agent is silent for stallTimeoutMs; default: notify'),
+  stallTimeoutMs: durationMs.optional().describe('Silence that counts as a stall; 0: none; default 30m'),
   claimCondition: condition.optional(),
   runAt: instant.optional().describe('Not before'),
   expiresAt: instant.optional().describe('Not started by then: expired'),
@@ -161,6 +170,7 @@ export const attempt = z.object({
   leaseExpiresAt: instant.nullable(),
   lastHeartbeatAt: instant.nullable(),
   lastEventAt: instant.nullable(),
+  stalledSince: instant.nullable().describe('No event since then, and for longer than is usual; null while it speaks'),
   eventCount: z.number().int(),
   exitCode: z.number().int().nullable(),
   signal: z.string().nullable(),
@@ -212,6 +222,9 @@ export const task = z.object({
   runningTimeoutMs: durationMs,
   setupTimeoutMs: durationMs,
   checkTimeoutMs: durationMs,
+  failover,
+  onStall,
+  stallTimeoutMs: durationMs,
   correlationId: z.string().nullable(),
   causeId: z.string().nullable(),
   hops: z.number().int(),
@@ -222,7 +235,7 @@ export const task = z.object({
   createdBy: z.string(),
   queuedAt: instant.nullable(),
   endedAt: instant.nullable(),
-  why: z.string().nullable().describe('Why it waits, in words; only on a single task, null once it is at work'),
+  why: z.string().nullable().describe('Why it waits, in words; only on a single task, null while its agent speaks'),
   attempts: z.array(attempt),
 })
 export type TaskView = z.infer<typeof task>

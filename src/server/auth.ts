@@ -144,7 +144,13 @@ function actorOf(token: { readonly name: string; readonly scopes: readonly strin
   return `${daemonOnly ? 'daemon' : 'user'}:${token.name}`
 }
 
-function bearer(authorization: string | undefined): string | null {
+/** The name under which the caller's token was made: `capstan token add NAME`. */
+export function tokenNameOf({ actor }: Caller): string {
+  return actor.slice(actor.indexOf(':') + 1)
+}
+
+/** The secret of a bearer token; null for any other Authorization header. */
+export function bearer(authorization: string | undefined): string | null {
   return /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1] ?? null
 }
 

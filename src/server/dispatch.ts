@@ -19,6 +19,8 @@ export interface Seat {
   /** Attempts at work, as last reported. */
   running: number
   draining: boolean
+  /** When it last said anything, monotonic ms. Absent: it speaks to us directly. */
+  heardAt?: number
 }
 
 export interface ClaimAsk {
@@ -38,6 +40,9 @@ interface Waiter {
   missed: number | null
   done: boolean
 }
+
+/** A daemon that missed so many heartbeats gets nothing until it speaks again; its next claim is looked at like any other. */
+const missedBeats = 2
 
 export class Dispatch {
   readonly #plane: Plane
@@ -120,7 +125,7 @@ export class Dispatch {
 
   /** Wakes as many fitting waiters as take `tasks`, the least busy share first; then those who may have looked too early. */
   #wake(laneId: number, tasks: number): void {
-    const fitting = [...this.#waiters.values()].filter((each) => !each.seat.draining && each.fits.includes(laneId))
+    const fitting = [...this.#waiters.values()].filter((each) => !this.#absent(each) && each.fits.includes(laneId))
     fitting.sort((a, b) => Number(a.looking) - Number(b.looking) || share(a) - share(b))
     let left = tasks
     for (const waiter of fitting) {
@@ -141,7 +146,7 @@ export class Dispatch {
     }
     const groups = new Map<string, Waiter>()
     for (const waiter of this.#waiters.values()) {
-      if (waiter.looking || waiter.seat.draining) continue
+      if (waiter.looking || this.#absent(waiter)) continue
       const key = waiter.ask.taskId ?? waiter.fits.signature()
       const best = groups.get(key)
       if (best === undefined || share(waiter) < share(best)) groups.set(key, waiter)
@@ -151,7 +156,7 @@ export class Dispatch {
 
   /** Asks the store for one waiter. Never throws: the waiter's claim gets the error. */
   async #look(waiter: Waiter): Promise<void> {
-    if (waiter.seat.draining || waiter.done || waiter.looking) return
+    if (this.#absent(waiter) || waiter.done || waiter.looking) return
     waiter.looking = true
     try {
       await this.#knowLanes(waiter.ask)
@@ -193,9 +198,10 @@ export class Dispatch {
     if (list.length === 0) return []
     const { daemonId, daemonName, offer } = seat
     const { max, taskId } = ask
-    const dispatchMs = this.#plane.settings.dispatchTimeoutMs
+    const { dispatchTimeoutMs: dispatchMs, leaseTtlMs } = this.#plane.settings
+    const unheard = this.#silentMs(seat) >= leaseTtlMs
     return await this.#plane.store.run((tx) =>
-      claimTasks(tx, { daemonId, daemonName, teamId: offer.teamId, fits: list, max, taskId, dispatchMs }),
+      claimTasks(tx, { daemonId, daemonName, teamId: offer.teamId, fits: list, max, taskId, dispatchMs, unheard }),
     )
   }
 
@@ -213,6 +219,15 @@ export class Dispatch {
     }
     this.#forget(waiter)
     waiter.answer(claimed)
+  }
+
+  /** Draining, or frozen with its claim still held: what it were given now would wait for it. */
+  #absent({ seat }: Waiter): boolean {
+    return seat.draining || this.#silentMs(seat) >= missedBeats * this.#plane.settings.heartbeatIntervalMs
+  }
+
+  #silentMs({ heardAt }: Seat): number {
+    return heardAt === undefined ? 0 : this.#plane.clock.monotonic() - heardAt
   }
 
   #forget(waiter: Waiter): void {

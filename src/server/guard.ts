@@ -1,6 +1,7 @@
 // Who may knock: the Host header must be one of this server's names, and a browser's request must come from its own pages.
 
 import type { IncomingHttpHeaders } from 'node:http'
+import { hostname, networkInterfaces } from 'node:os'
 import { Problem } from '../core/problem.ts'
 
 export interface Guard {
@@ -34,7 +35,7 @@ export function makeGuard(options: GuardOptions): Guard {
         const known = [...hosts].join(', ')
         return new Problem(
           'host_refused',
-          `host ${JSON.stringify(host)} is not a name of this server; it answers to ${known}`,
+          `host ${JSON.stringify(host)} is not a name of this server, which answers to ${known}; give it with --public-url`,
         )
       }
       const origin = headers.origin
@@ -55,8 +56,15 @@ export function urlHost(host: string): string {
   return host.includes(':') && !host.startsWith('[') ? `[${host}]` : host
 }
 
+/** A server on all interfaces goes by each of their addresses and by the machine's name: none of them can be rebound by a stranger's DNS. */
+function namesOf(host: string): string[] {
+  if (host !== '0.0.0.0' && host !== '::' && host !== '[::]') return [urlHost(host).toLowerCase()]
+  const addresses = Object.values(networkInterfaces()).flatMap((each) => each ?? [])
+  return [hostname().toLowerCase(), ...addresses.map(({ address }) => urlHost(address).toLowerCase())]
+}
+
 function localHosts({ host, port, tls }: GuardOptions): string[] {
-  const names = [...new Set(['localhost', '127.0.0.1', '[::1]', urlHost(host).toLowerCase()])]
+  const names = [...new Set(['localhost', '127.0.0.1', '[::1]', ...namesOf(host)])]
   // A client leaves the scheme's own port out.
   const plain = port === (tls ? 443 : 80) ? names : []
   return [...names.map((name) => `${name}:${port}`), ...plain]

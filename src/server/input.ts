@@ -105,10 +105,16 @@ function refuseHostile(value: unknown, what: string, rules: JsonRules): void {
   let level: unknown[] = [value]
   for (let depth = 0; level.length > 0; depth += 1) {
     if (depth > rules.depth) throw new Problem('invalid_request', `${what} is nested deeper than ${rules.depth} levels`)
-    if (rules.nul === 'refused' && level.some((each) => typeof each === 'string' && each.includes('\0')))
+    if (rules.nul === 'refused' && level.some(holdsNul))
       throw new Problem('invalid_request', `${what} contains a NUL character`)
     level = level.flatMap((each) => (typeof each === 'object' && each !== null ? Object.values(each) : []))
   }
+}
+
+/** In a string, or in a field's name. */
+function holdsNul(value: unknown): boolean {
+  if (typeof value === 'string') return value.includes('\0')
+  return typeof value === 'object' && value !== null && Object.keys(value).some((key) => key.includes('\0'))
 }
 
 function tooLarge(what: string, size: string, limit: number): Problem {

@@ -1,7 +1,7 @@
 // Which lanes exist, and which of them a daemon fits: decided once per lane and offer, kept in memory.
 
 import type { Offer, Requirements } from '../core/routing.ts'
-import { fit as fitLane, laneKey } from '../core/routing.ts'
+import { fitOf as fitLane, laneKey } from '../core/routing.ts'
 import type { LaneFit } from '../store/claims.ts'
 import type { Lane } from '../store/lanes.ts'
 import { lanesAfter } from '../store/lanes.ts'

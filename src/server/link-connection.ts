@@ -2,27 +2,9 @@
 
 import type { WebSocket } from 'ws'
 import { Problem } from '../core/problem.ts'
-import type { FromDaemon, FromServer, ServerFrame } from '../protocol/link.ts'
-import { fromDaemon, requestFrame } from '../protocol/link.ts'
-import { check, parseJsonText } from './input.ts'
-
-/** Why a socket was closed by this server, as WebSocket close codes. */
-export const closeCodes = {
-  /** The server goes away or restarts: come back. */
-  goingAway: 1001,
-  /** The registration was refused; the reply said why. */
-  refused: 4403,
-  /** The token was revoked or ran out. */
-  unauthorized: 4401,
-  /** The same daemon has connected anew. */
-  replaced: 4409,
-} as const
-
-export interface Frame {
-  readonly id: number
-  readonly type: FromDaemon
-  readonly body: unknown
-}
+import type { FromServer, ServerFrame } from '../protocol/link.ts'
+import type { Answer, LinkWire } from './link-wire.ts'
+import { knownFrame, readFrame } from './link-wire.ts'
 
 /** More frames than this under way stop the reading until half are done. */
 const framesUnderWay = 64
@@ -31,9 +13,9 @@ const unreadBytes = 33_554_432
 /** The id of a reply to something that had none. */
 const nobody = -1
 
-export class LinkConnection {
+export class LinkConnection implements LinkWire {
   readonly #socket: WebSocket
-  readonly #answer: (frame: Frame) => Promise<unknown>
+  readonly #answer: Answer
   readonly #describe: (error: unknown) => { readonly code: string; readonly detail: string }
   #underWay = 0
   #alive = true
@@ -42,7 +24,7 @@ export class LinkConnection {
   /** `answer` gives a frame's reply or throws; `describe` turns what it threw into a problem. */
   constructor(
     socket: WebSocket,
-    answer: (frame: Frame) => Promise<unknown>,
+    answer: Answer,
     describe: (error: unknown) => { readonly code: string; readonly detail: string },
   ) {
     this.#socket = socket
@@ -66,7 +48,6 @@ export class LinkConnection {
     this.#socket.once('close', then)
   }
 
-  /** Sends a row; the daemon acknowledges its seq. */
   push(seq: number, type: FromServer, body: unknown): void {
     this.#send({ seq, type, body })
   }
@@ -75,7 +56,6 @@ export class LinkConnection {
     this.#socket.close(code, reason)
   }
 
-  /** Calls back once, as soon as every frame that has come in is answered. */
   whenIdle(then: () => void): void {
     if (this.#underWay === 0) then()
     else this.#idle = then
@@ -85,7 +65,7 @@ export class LinkConnection {
     this.#socket.terminate()
   }
 
-  /** Called at the ping interval: a socket that answered nothing since the last one is dead. */
+  /** A socket that answered nothing since the last ping is dead. */
   ping(): void {
     if (!this.#alive) {
       this.#socket.terminate()
@@ -103,7 +83,7 @@ export class LinkConnection {
       if (text === null) throw new Problem('malformed_json', 'frames are JSON text, not binary')
       const frame = readFrame(text)
       id = frame.id
-      this.#send({ re: id, body: await this.#answer(known(frame)) })
+      this.#send({ re: id, body: await this.#answer(knownFrame(frame)) })
     } catch (error) {
       this.#send({ re: id, problem: this.#describe(error) })
     } finally {
@@ -121,18 +101,4 @@ export class LinkConnection {
     }
     this.#socket.send(JSON.stringify(frame))
   }
-}
-
-function readFrame(text: string): { id: number; type: string; body?: unknown } {
-  return check(requestFrame, parseJsonText(text, 'the frame', { nul: 'allowed', depth: 500 }), 'the frame')
-}
-
-function known(frame: { id: number; type: string; body?: unknown }): Frame {
-  const { id, type, body } = frame
-  if (isMessage(type)) return { id, type, body }
-  throw new Problem('invalid_request', `there is no message type ${JSON.stringify(type)}`)
-}
-
-function isMessage(type: string): type is FromDaemon {
-  return Object.hasOwn(fromDaemon, type)
 }

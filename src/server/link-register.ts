@@ -5,13 +5,15 @@ import { openAttempt } from '../core/task.ts'
 import { makeId } from '../lib/ids.ts'
 import type { DaemonOffer, PoolView, ProfileView } from '../protocol/fleet.ts'
 import type { Assignment, FromDaemonBody, FromDaemonReply } from '../protocol/link.ts'
-import { oldestProtocolVersion, protocolVersion } from '../protocol/link.ts'
+import { fromDaemon } from '../protocol/link.ts'
 import { heartbeat, openAttemptsOf } from '../store/attempts.ts'
 import { registerDaemon } from '../store/daemons.ts'
 import type { TaskRecord, Tx, Work } from '../store/port.ts'
 import { profilesById } from '../store/profiles.ts'
-import { hashSecret } from './auth.ts'
+import { hashSecret, tokenNameOf } from './auth.ts'
 import type { Seat } from './dispatch.ts'
+import { check } from './input.ts'
+import type { Line } from './link-line.ts'
 import type { Caller, Plane } from './plane.ts'
 import { assignmentOf } from './service/claims.ts'
 import { offerOf } from './service/daemons.ts'
@@ -27,30 +29,24 @@ export interface Registered {
 }
 
 /**
- * Registers a daemon and reconciles in one command. Throws `protocol_unsupported`, `daemon_running`, `unknown_pool`, `unknown_profile`,
- * `pool_connector_mismatch`: a daemon that is refused is told so, it is not connected.
+ * Registers a daemon and reconciles in one command. Throws `daemon_running`, `unknown_pool`, `unknown_profile`,
+ * `pool_connector_mismatch`: a daemon that is refused is told so, it is not connected. Throws `invalid_state` when the line speaks for
+ * another daemon already: who has registered as one would go on to speak for its attempts as the other.
  */
-export async function register(
-  plane: Plane,
-  caller: Caller,
-  connectionId: string,
-  body: Register,
-): Promise<Registered> {
-  refuseProtocol(body.protocol, plane.version)
+export async function register(plane: Plane, line: Line, body: Register): Promise<Registered> {
+  const { caller, id: connectionId, session } = line
   const id = makeId('dmn', plane.clock.now())
   return plane.store.run(function* (tx) {
     const { offer, bootId } = body
     const pool = offer.pool === null ? null : yield* requirePool(tx, caller.teamId, offer.pool)
-    if (pool !== null && pool.connector !== null && pool.connector !== offer.identity) {
-      const both = `pool ${pool.name} admits ${pool.connector}; this daemon's identity is ${offer.identity}`
-      throw new Problem('pool_connector_mismatch', both)
-    }
+    if (pool !== null) requireConnector(pool, caller)
     const profiles = yield* requireProfiles(tx, caller.teamId, offer.profiles)
     const answer = yield* registerDaemon(tx, {
       id,
       teamId: caller.teamId,
       keyHash: hashSecret(body.key),
       bootId,
+      replaces: body.replaces ?? null,
       offer: poolById(offer, pool),
       poolId: pool?.id ?? null,
       profileIds: profiles.map((profile) => profile.id),
@@ -62,6 +58,8 @@ export async function register(
       throw new Problem('daemon_running', `daemon ${name} (pid ${pid}) is connected with the same key`)
     }
     const { daemon } = answer
+    if (session !== null && session.seat.daemonId !== daemon.id)
+      throw new Problem('invalid_state', `this connection speaks for daemon ${session.seat.daemonName}; open another`)
     const reconciled = yield* reconcile(tx, daemon.id, body, plane)
     const seat: Seat = {
       daemonId: daemon.id,
@@ -70,12 +68,13 @@ export async function register(
       maxAgents: offer.maxAgents,
       running: body.running.length,
       draining: daemon.draining,
+      heardAt: plane.clock.monotonic(),
     }
     const { leaseTtlMs, heartbeatIntervalMs } = plane.settings
     const reply = {
       daemonId: daemon.id,
       teamId: caller.teamId,
-      protocol: Math.min(body.protocol, protocolVersion),
+      protocol: Math.min(body.protocol, plane.settings.protocol.newest),
       serverVersion: plane.version,
       serverTime: tx.now,
       leaseTtlMs,
@@ -86,11 +85,24 @@ export async function register(
   })
 }
 
-function refuseProtocol(theirs: number, version: string): void {
-  if (theirs >= oldestProtocolVersion && theirs <= protocolVersion) return
-  const ours =
-    oldestProtocolVersion === protocolVersion ? `${protocolVersion}` : `${oldestProtocolVersion} to ${protocolVersion}`
+/**
+ * Checks the version before anything else: a daemon of another version may say the rest in words that are not known here. Throws
+ * `protocol_unsupported` naming both sides, `invalid_request`.
+ */
+export function checkRegistration(body: unknown, { settings, version }: Plane): Register {
+  const { protocol: theirs } = check(fromDaemon.register.input.pick({ protocol: true }), body, 'register')
+  const { oldest, newest } = settings.protocol
+  if (theirs >= oldest && theirs <= newest) return check(fromDaemon.register.input, body, 'register')
+  const ours = oldest === newest ? `${newest}` : `${oldest} to ${newest}`
   throw new Problem('protocol_unsupported', `the daemon speaks ${theirs}; this server (${version}) speaks ${ours}`)
+}
+
+/** The token tells who joins: what a daemon says of itself anybody could say. */
+function requireConnector({ name, connector }: PoolView, caller: Caller): void {
+  const joins = tokenNameOf(caller)
+  if (connector === null || connector === joins) return
+  const both = `pool ${name} admits the token ${JSON.stringify(connector)}; this daemon's token is ${JSON.stringify(joins)}`
+  throw new Problem('pool_connector_mismatch', both)
 }
 
 /** People write `--only pool=NAME`; a task's needs hold the pool's id. */

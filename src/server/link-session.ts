@@ -1,11 +1,11 @@
 // A registered daemon's session: answers each message of the link's table for the attempts it owns.
 
 import { Problem } from '../core/problem.ts'
-import type { FromDaemon, FromDaemonBody, FromDaemonReply } from '../protocol/link.ts'
+import type { Assignment, FromDaemon, FromDaemonBody, FromDaemonReply } from '../protocol/link.ts'
 import { fromDaemon } from '../protocol/link.ts'
 import { heartbeat } from '../store/attempts.ts'
 import { touchDaemon } from '../store/daemons.ts'
-import { ackMessage } from '../store/messages.ts'
+import { ackMessage, sendMessage } from '../store/messages.ts'
 import type { TaskRecord } from '../store/port.ts'
 import { AttemptQueue } from './attempt-queue.ts'
 import type { Dispatch, Seat } from './dispatch.ts'
@@ -13,7 +13,7 @@ import { check } from './input.ts'
 import type { Metrics } from './metrics.ts'
 import type { Plane } from './plane.ts'
 import { storeAbort, storeEvents, storeFailure, storeRequest, storeResult, storeSalvage } from './service/attempts.ts'
-import { assignmentOf } from './service/claims.ts'
+import { assignmentOf, requireUnended } from './service/claims.ts'
 
 export interface SessionParts {
   readonly plane: Plane
@@ -61,6 +61,7 @@ export class LinkSession {
 
   /** Answers a message, or throws the problem that is its reply. */
   async answer(type: Message, body: unknown): Promise<unknown> {
+    this.seat.heardAt = this.#parts.plane.clock.monotonic()
     const checked = check(fromDaemon[type].input, body, type)
     const answer = this.#answers[type] as (body: unknown) => Promise<unknown> // `checked` is what this type's schema gave
     return await answer(checked)
@@ -103,6 +104,7 @@ export class LinkSession {
 
   async #claim(ask: FromDaemonBody<'claim'>): Promise<FromDaemonReply<'claim'>> {
     const { plane, dispatch, metrics } = this.#parts
+    if (ask.taskId !== null) await requireUnended(plane, this.seat.offer.teamId, ask.taskId)
     const claimed = await dispatch.claim(this.seat, ask, this.#over.signal)
     const now = plane.clock.now()
     this.seat.running += claimed.length
@@ -110,7 +112,17 @@ export class LinkSession {
       metrics.claims.inc()
       metrics.claimLatency.observe(Math.max(0, now - (record.queuedAt ?? now)) / 1_000)
     }
-    return { assignments: claimed.flatMap(({ record, profile }) => assignmentOf(record, profile) ?? []) }
+    const assignments = claimed.flatMap(({ record, profile }) => assignmentOf(record, profile) ?? [])
+    // Granted after the daemon registered elsewhere: that registration could not tell it, and this reply may reach nobody.
+    if (this.#over.signal.aborted) await this.#tellAgain(assignments)
+    return { assignments }
+  }
+
+  async #tellAgain(assignments: readonly Assignment[]): Promise<void> {
+    const daemonId = this.#daemonId
+    await this.#parts.plane.store.run(function* (tx) {
+      for (const assignment of assignments) yield* sendMessage(tx, daemonId, 'assigned', { assignment })
+    })
   }
 
   /** The end of an attempt waits for its events: whoever reads the task's end has its whole transcript. */

@@ -1,23 +1,26 @@
-// The daemon link over WebSocket at /v1/daemon: admits sockets, keeps one session per daemon, pushes rows until they are acknowledged.
+// The daemon link: admits daemons over either binding, keeps one session per daemon, pushes rows until they are acknowledged.
 
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
+import type { WebSocket } from 'ws'
 import { WebSocketServer } from 'ws'
 import { Problem } from '../core/problem.ts'
-import { fromDaemon, fromServer } from '../protocol/link.ts'
 import { limits } from '../protocol/names.ts'
 import { disconnectDaemon } from '../store/daemons.ts'
-import { pendingMessages } from '../store/messages.ts'
 import type { Note } from '../store/port.ts'
 import type { Auth, Credentials } from './auth.ts'
 import { requireScope } from './auth.ts'
 import type { Dispatch, Seat } from './dispatch.ts'
-import { check } from './input.ts'
-import type { Frame } from './link-connection.ts'
-import { closeCodes, LinkConnection } from './link-connection.ts'
-import { register } from './link-register.ts'
+import { heardLately, seatOfConnection } from './link-adopt.ts'
+import { LinkConnection } from './link-connection.ts'
+import { HttpConnection } from './link-http-connection.ts'
+import type { Line } from './link-line.ts'
+import { pushRows } from './link-line.ts'
+import { checkRegistration, register } from './link-register.ts'
 import { LinkSession } from './link-session.ts'
+import type { Frame, LinkWire } from './link-wire.ts'
+import { closeCodes } from './link-wire.ts'
 import type { Metrics } from './metrics.ts'
 import type { Caller, Plane } from './plane.ts'
 import { describeFailure } from './problem-response.ts'
@@ -32,8 +35,8 @@ export interface LinkParts {
 }
 
 /** Frame, type and reply id stand around a body that may be as large as the limit. */
-const frameSlack = 65_536
-/** Problems after which the daemon cannot go on with this socket. */
+export const frameSlack = 65_536
+/** Problems after which the daemon cannot go on with this connection. */
 const fatal: readonly string[] = [
   'protocol_unsupported',
   'daemon_running',
@@ -42,18 +45,13 @@ const fatal: readonly string[] = [
   'unknown_profile',
 ]
 
-const drainRow = fromServer.drain
+/** What an HTTP connection's id begins with: only these can be taken over from another replica. */
+const httpPrefix = 'http-'
 
-/** One socket, from its handshake on. `session` is null until it has registered. */
-interface Line {
-  readonly id: string
+/** Who knocks, and what they brought to prove it. */
+export interface Knock {
   readonly caller: Caller
-  readonly connection: LinkConnection
-  session: LinkSession | null
-  /** Rows up to this seq were pushed on this socket. */
-  pushed: number
-  pushing: boolean
-  pushAgain: boolean
+  readonly credentials: Credentials
 }
 
 export class Link {
@@ -61,6 +59,10 @@ export class Link {
   readonly #sockets: WebSocketServer
   readonly #lines = new Set<Line>()
   readonly #byDaemon = new Map<string, Line>()
+  readonly #http = new Map<string, Line<HttpConnection>>()
+  /** Connections of other replicas that are being looked up: once, however many requests name them. */
+  readonly #adopting = new Map<string, Promise<Line<HttpConnection> | null>>()
+  #closed = false
   /** Disconnects under way: close waits for them before the store closes. */
   readonly #leaving = new Set<Promise<void>>()
 
@@ -79,51 +81,78 @@ export class Link {
 
   /** Takes over an upgrade request whose Host and Origin were checked. Throws the problem of a caller who may not connect. */
   async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    const credentials = { authorization: request.headers.authorization, cookie: undefined }
+    const knock = await this.knock({ authorization: request.headers.authorization, cookie: undefined })
+    if (this.#closed) throw new Problem('unavailable', 'the server goes away; come back')
+    if (this.#unregistered >= this.#parts.plane.settings.unregisteredSockets)
+      throw new Problem('unavailable', `${this.#unregistered} daemon sockets have not registered yet; come back`)
+    this.#sockets.handleUpgrade(request, socket, head, (opened) => {
+      const id = randomUUID()
+      // A frame too large or not UTF-8: ws closes the socket with the code that says so.
+      opened.on('error', (error) => this.#parts.plane.log.warn({ err: error, connection: id }, 'daemon socket failed'))
+      const line = this.#admit(knock, id, (line) => this.#socketWire(line, opened))
+      void this.#awaitRegistration(line)
+    })
+  }
+
+  get #unregistered(): number {
+    let count = 0
+    for (const { session, id } of this.#lines) if (session === null && !id.startsWith(httpPrefix)) count += 1
+    return count
+  }
+
+  /** A socket that is only held open costs memory for nothing. */
+  async #awaitRegistration(line: Line): Promise<void> {
+    const { clock, settings } = this.#parts.plane
+    const gone = new AbortController()
+    line.wire.onClose(() => gone.abort())
+    await clock.sleep(settings.registerTimeoutMs, gone.signal).catch(() => {}) // it went away
+    if (line.session !== null || gone.signal.aborted) return
+    line.wire.close(closeCodes.unregistered, `no registration within ${settings.registerTimeoutMs} ms`)
+  }
+
+  /** Throws `unauthorized` or `forbidden` unless these credentials may speak for a daemon. */
+  async knock(credentials: Credentials): Promise<Knock> {
     const caller = await this.#parts.auth.caller(credentials)
     requireScope(caller, 'daemon', 'the daemon link')
-    this.#sockets.handleUpgrade(request, socket, head, (opened) => {
-      const line: Line = {
-        id: randomUUID(),
-        caller,
-        connection: new LinkConnection(
-          opened,
-          (frame) => this.#answer(line, frame),
-          (error) => describeFailure(error, this.#parts.plane.log),
-        ),
-        session: null,
-        pushed: 0,
-        pushing: false,
-        pushAgain: false,
-      }
-      // A frame too large or not UTF-8: ws closes the socket with the code that says so.
-      opened.on('error', (error) =>
-        this.#parts.plane.log.warn({ err: error, connection: line.id }, 'daemon socket failed'),
-      )
-      this.#admit(line, credentials)
-    })
+    return { caller, credentials }
+  }
+
+  /** A new HTTP connection; it has to register. Throws `unavailable` when the server is closing. */
+  openHttp(knock: Knock): Line<HttpConnection> {
+    if (this.#closed) throw new Problem('unavailable', 'the server goes away; come back')
+    return this.#admitHttp(knock, httpPrefix + randomUUID())
+  }
+
+  /**
+   * The HTTP connection by its id, taken over from another replica when it began there. Throws `invalid_state` when it is over: the daemon
+   * has to register anew.
+   */
+  async httpLine(knock: Knock, id: string): Promise<Line<HttpConnection>> {
+    const line = this.#http.get(id) ?? (await this.#adopt(knock, id))
+    const { teamId, tokenId } = knock.caller
+    if (line !== null && line.caller.teamId === teamId && line.caller.tokenId === tokenId) return line
+    throw new Problem('invalid_state', `the connection ${JSON.stringify(id.slice(0, 60))} is over; register again`)
   }
 
   hear(note: Note): void {
     if (note.kind !== 'message') return
     const line = this.#byDaemon.get(note.daemonId)
-    if (line !== undefined) this.#push(line)
+    if (line !== undefined) pushRows(this.#parts.plane, line)
   }
 
   /** Called at the ping interval. */
   ping(): void {
-    for (const { connection } of this.#lines) connection.ping()
+    for (const { wire } of this.#lines) wire.ping()
   }
 
-  /** Answers what is under way, then tells every daemon that the server goes away, so that they come back; resolves when the sockets are closed. */
+  /** Answers what is under way, then tells every daemon that the server goes away, so that they come back; resolves when all are gone. */
   async close(timeoutMs: number): Promise<void> {
-    const closed = [...this.#lines].map(
-      ({ connection }) => new Promise<void>((resolve) => connection.onClose(() => resolve())),
-    )
-    for (const { connection } of this.#lines)
-      connection.whenIdle(() => connection.close(closeCodes.goingAway, 'the server goes away'))
+    this.#closed = true
+    const wires = [...this.#lines].map(({ wire }) => wire)
+    const closed = wires.map((wire) => new Promise<void>((resolve) => wire.onClose(() => resolve())))
+    for (const wire of wires) wire.whenIdle(() => wire.close(closeCodes.goingAway, 'the server goes away'))
     const timer = setTimeout(() => {
-      for (const { connection } of this.#lines) connection.terminate()
+      for (const wire of wires) wire.terminate()
     }, timeoutMs)
     await Promise.all(closed)
     clearTimeout(timer)
@@ -131,18 +160,69 @@ export class Link {
     this.#sockets.close()
   }
 
-  #admit(line: Line, credentials: Credentials): void {
+  #socketWire(line: () => Line, socket: WebSocket): LinkConnection {
+    const { log } = this.#parts.plane
+    return new LinkConnection(
+      socket,
+      (frame) => this.#answer(line(), frame),
+      (error) => describeFailure(error, log),
+    )
+  }
+
+  #admitHttp(knock: Knock, id: string): Line<HttpConnection> {
+    const { log } = this.#parts.plane
+    const line = this.#admit(
+      knock,
+      id,
+      (line) =>
+        new HttpConnection(
+          (frame) => this.#answer(line(), frame),
+          (error) => describeFailure(error, log),
+        ),
+    )
+    this.#http.set(id, line)
+    line.wire.onClose(() => this.#http.delete(id))
+    return line
+  }
+
+  #adopt(knock: Knock, id: string): Promise<Line<HttpConnection> | null> {
+    const known = this.#adopting.get(id)
+    if (known !== undefined) return known
+    const adopting = this.#adoptNew(knock, id).finally(() => this.#adopting.delete(id))
+    this.#adopting.set(id, adopting)
+    return adopting
+  }
+
+  async #adoptNew(knock: Knock, id: string): Promise<Line<HttpConnection> | null> {
+    const { plane } = this.#parts
+    // SQLite has one server: what it does not know is of an earlier start.
+    if (!id.startsWith(httpPrefix) || plane.store.dialect === 'sqlite' || this.#closed) return null
+    const seat = await seatOfConnection(plane, knock.caller, id)
+    if (seat === null) return null
+    const line = this.#admitHttp(knock, id)
+    plane.log.info({ daemonId: seat.daemonId, connection: id }, 'daemon connection taken over')
+    this.#byDaemon.set(seat.daemonId, line)
+    line.session = this.#makeSession(line, seat)
+    pushRows(plane, line)
+    return line
+  }
+
+  #admit<W extends LinkWire>({ caller, credentials }: Knock, id: string, makeWire: (line: () => Line) => W): Line<W> {
+    const wire: W = makeWire(() => line) // called with the first frame, when the line is there
+    const registering = Promise.resolve()
+    const line: Line<W> = { id, caller, wire, session: null, registering, pushed: 0, pushing: false, pushAgain: false }
     this.#lines.add(line)
-    const unwatch = this.#parts.auth.watch(line.caller, credentials, () => {
-      line.connection.close(closeCodes.unauthorized, 'the token was revoked')
+    const unwatch = this.#parts.auth.watch(caller, credentials, () => {
+      wire.close(closeCodes.unauthorized, 'the token was revoked')
       line.session?.close()
     })
-    line.connection.onClose((code) => {
+    wire.onClose((code) => {
       unwatch()
       this.#lines.delete(line)
       const leaving = this.#leave(line, code).finally(() => this.#leaving.delete(leaving))
       this.#leaving.add(leaving)
     })
+    return line
   }
 
   async #leave(line: Line, code: number): Promise<void> {
@@ -151,18 +231,31 @@ export class Link {
     session.close()
     const { daemonId } = session.seat
     if (this.#byDaemon.get(daemonId) === line) this.#byDaemon.delete(daemonId)
-    const { log, store } = this.#parts.plane
-    log.info({ daemonId, connection: id, code }, 'daemon disconnected')
+    const { plane } = this.#parts
+    plane.log.info({ daemonId, connection: id, code }, 'daemon disconnected')
     try {
-      await store.run((tx) => disconnectDaemon(tx, daemonId, id))
+      // An HTTP connection that is silent here may be at work with another replica.
+      if (id.startsWith(httpPrefix) && code === closeCodes.silent && (await this.#speaksElsewhere(daemonId))) return
+      await plane.store.run((tx) => disconnectDaemon(tx, daemonId, id))
     } catch (error) {
-      log.warn({ err: error, daemonId }, 'disconnect was not stored') // its silence will tell
+      plane.log.warn({ err: error, daemonId }, 'disconnect was not stored') // its silence will tell
     }
+  }
+
+  #speaksElsewhere(daemonId: string): Promise<boolean> {
+    const { plane } = this.#parts
+    if (plane.store.dialect === 'sqlite') return Promise.resolve(false)
+    const { pingMs, heartbeatIntervalMs } = plane.settings
+    return heardLately(plane, daemonId, Math.max(2 * pingMs, 2 * heartbeatIntervalMs))
   }
 
   async #answer(line: Line, { type, body }: Frame): Promise<unknown> {
     this.#parts.plane.log.debug({ connection: line.id, type, body }, 'link frame')
-    if (type === 'register') return await this.#register(line, body)
+    if (type === 'register') {
+      const registering = line.registering.then(() => this.#register(line, body))
+      line.registering = registering.catch(() => {}) // the answer has it
+      return await registering
+    }
     if (line.session === null) throw new Problem('invalid_state', `${type} came before register`)
     return await line.session.answer(type, body)
   }
@@ -170,61 +263,33 @@ export class Link {
   async #register(line: Line, body: unknown): Promise<unknown> {
     const { plane, metrics } = this.#parts
     try {
-      const checked = check(fromDaemon.register.input, body, 'register')
-      const { seat, reply, again } = await register(plane, line.caller, line.id, checked)
+      const checked = checkRegistration(body, plane)
+      const { seat, reply, again } = await register(plane, line, checked)
       metrics.connects.inc({ kind: again ? 'again' : 'first' })
       plane.log.info(
         { daemonId: seat.daemonId, name: seat.daemonName, connection: line.id, again },
         'daemon registered',
       )
       const before = this.#byDaemon.get(seat.daemonId)
-      if (before !== undefined && before !== line)
-        before.connection.close(closeCodes.replaced, 'the daemon connected anew')
+      if (before !== undefined && before !== line) before.wire.close(closeCodes.replaced, 'the daemon connected anew')
       this.#byDaemon.set(seat.daemonId, line)
       if (line.session === null) line.session = this.#makeSession(line, seat)
       else line.session.seat = seat
       line.pushed = 0
       // After the reply: the daemon takes rows only once it knows who it is.
-      setImmediate(() => this.#push(line))
+      setImmediate(() => pushRows(plane, line))
       return reply
     } catch (error) {
-      // A daemon whose socket stays open after a refusal would look healthy.
+      // A daemon whose connection stays open after a refusal would look healthy.
       if (error instanceof Problem && fatal.includes(error.code))
-        setImmediate(() => line.connection.close(closeCodes.refused, error.code))
+        setImmediate(() => line.wire.close(closeCodes.refused, error.code))
       throw error
     }
   }
 
   #makeSession(line: Line, seat: Seat): LinkSession {
     const { plane, dispatch, metrics } = this.#parts
-    const giveUp = () => setImmediate(() => line.connection.close(closeCodes.replaced, 'register again'))
+    const giveUp = () => setImmediate(() => line.wire.close(closeCodes.replaced, 'register again'))
     return new LinkSession({ plane, dispatch, metrics, connectionId: line.id, giveUp }, seat)
-  }
-
-  /** Pushes the rows that this socket has not seen. One look at a time; a note during it leads to another. */
-  #push(line: Line): void {
-    line.pushAgain = true
-    if (line.pushing) return
-    line.pushing = true
-    void this.#pushAll(line)
-      .catch((error: unknown) => this.#parts.plane.log.warn({ err: error }, 'messages could not be read')) // re-sent at reconnect
-      .finally(() => {
-        line.pushing = false
-      })
-  }
-
-  async #pushAll(line: Line): Promise<void> {
-    const { session, connection } = line
-    if (session === null) return
-    while (line.pushAgain && connection.open) {
-      line.pushAgain = false
-      const rows = await this.#parts.plane.store.read((tx) => pendingMessages(tx, session.seat.daemonId))
-      for (const { seq, type, body } of rows) {
-        if (seq <= line.pushed) continue
-        line.pushed = seq
-        if (type === 'drain') session.seat.draining = check(drainRow, body, 'drain').on
-        connection.push(seq, type, body)
-      }
-    }
   }
 }

@@ -4,6 +4,8 @@ import { readFileSync } from 'node:fs'
 import type { RequestListener, Server } from 'node:http'
 import { createServer } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
+import type { Server as SocketServer } from 'node:net'
+import { createServer as createSocketServer } from 'node:net'
 import { Problem } from '../core/problem.ts'
 import { isLoopback, urlHost } from './guard.ts'
 import type { ServerSettings } from './settings.ts'
@@ -47,7 +49,7 @@ export function makeHttpServer(options: ListenOptions, settings: ServerSettings,
 }
 
 /** Listens; gives the port. Throws `configuration` naming port and remedy when it cannot. */
-export function listen(server: Server, { host, port }: ListenOptions['listen']): Promise<number> {
+export function listen(server: SocketServer, { host, port }: ListenOptions['listen']): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(cannotListen(error, host, port)))
     server.listen({ host, port }, () => {
@@ -55,6 +57,20 @@ export function listen(server: Server, { host, port }: ListenOptions['listen']):
       resolve(typeof address === 'object' && address !== null ? address.port : port)
     })
   })
+}
+
+/**
+ * Throws what `listen` would, before anything is opened or made: a start that cannot listen leaves nothing behind. Also reads the TLS files.
+ */
+export async function requireListenable(options: ListenOptions): Promise<void> {
+  refuseUnsafe(options)
+  if (options.tls !== undefined) {
+    readPem(options.tls.cert, '--tls-cert')
+    readPem(options.tls.key, '--tls-key')
+  }
+  const probe = createSocketServer((socket) => socket.destroy())
+  await listen(probe, options.listen)
+  await new Promise<void>((resolve) => probe.close(() => resolve()))
 }
 
 /** Stops accepting and waits for answers under way, up to the timeout; then cuts what is left. */
@@ -75,7 +91,7 @@ export function addressOf({ listen: { host }, tls }: ListenOptions, port: number
 
 function cannotListen(error: NodeJS.ErrnoException, host: string, port: number): Problem {
   if (error.code === 'EADDRINUSE') {
-    const detail = `port ${port} on ${host} is in use by another program; choose another with --port`
+    const detail = `port ${port} on ${host} is in use by another program; choose another with --port N or --listen HOST:PORT`
     return new Problem('configuration', detail, { cause: error })
   }
   if (error.code === 'EACCES') {

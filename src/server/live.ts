@@ -1,15 +1,18 @@
 // Followers of tasks over SSE: subscribe, mark, replay, dedupe. What is new is read and framed once for all readers of a task.
 
 import type { ServerResponse } from 'node:http'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { TranscriptEvent } from '../protocol/events.ts'
 import type { TaskView } from '../protocol/task.ts'
 import type { Note } from '../store/port.ts'
 import type { Framed, Position } from './follower.ts'
 import { Follower, isAfter, parsePosition } from './follower.ts'
 
-/** How the streams read: two questions to the store. */
+/** How the streams read: what they ask of the store. */
 export interface LiveSource {
   events(teamId: string, taskId: string, after: Position, limit: number): Promise<readonly TranscriptEvent[]>
+  /** The place of the last event that is stored. */
+  end(teamId: string, taskId: string): Promise<Position>
   /** The task as readers see it, and whether anything more can happen in its transcript. */
   task(teamId: string, taskId: string): Promise<{ readonly view: TaskView; readonly over: boolean }>
 }
@@ -32,6 +35,8 @@ interface Topic {
   pumping: boolean
 }
 
+/** Before every event. */
+const start: Position = { attempt: 0, seq: 0 }
 /** Events read at a time; each may be 64 KiB of output. */
 const pageSize = 200
 
@@ -96,7 +101,6 @@ export class Live {
   #topicOf(teamId: string, taskId: string): Topic {
     const known = this.#topics.get(taskId)
     if (known !== undefined) return known
-    const start = { attempt: 0, seq: 0 }
     const topic: Topic = {
       teamId,
       taskId,
@@ -120,6 +124,7 @@ export class Live {
 
   /** Reads what the follower missed, then joins it to the others without a hole between. */
   async #replay(topic: Topic, follower: Follower): Promise<void> {
+    await this.#clamp(topic, follower)
     while (!follower.over) {
       const events = await this.#source.events(topic.teamId, topic.taskId, follower.position, pageSize)
       if (events.length > 0) {
@@ -129,14 +134,27 @@ export class Live {
         continue
       }
       if (topic.attached.size === 0 && isAfter(follower.position, topic.position)) topic.position = follower.position
-      // The others have moved on since that look: look again before joining them.
-      if (isAfter(topic.position, follower.position)) continue
+      // The others have moved on since that look: look again before joining them, and let everybody else have a turn.
+      if (isAfter(topic.position, follower.position)) {
+        await nextTurn()
+        continue
+      }
       topic.attached.add(follower)
       topic.newEvents = true // what came between the look and the joining
       topic.newState = true
       this.#wake(topic)
       return
     }
+  }
+
+  /**
+   * A reader may name any place. One beyond the end, taken as it is, would hide the events before it from this reader and, as the topic's
+   * place, from all others.
+   */
+  async #clamp(topic: Topic, follower: Follower): Promise<void> {
+    if (!isAfter(follower.position, start)) return
+    const end = await this.#source.end(topic.teamId, topic.taskId)
+    if (isAfter(follower.position, end)) follower.position = end
   }
 
   #wake(topic: Topic): void {

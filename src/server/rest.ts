@@ -8,7 +8,7 @@ import { limits } from '../protocol/names.ts'
 import type { Operation, OperationName } from '../protocol/operations.ts'
 import { operations } from '../protocol/operations.ts'
 import type { Auth, Credentials } from './auth.ts'
-import { requireScope } from './auth.ts'
+import { bearer, requireScope } from './auth.ts'
 import type { Handlers, Streaming } from './handler.ts'
 import { check, parseJson, readBytes } from './input.ts'
 import type { Metrics } from './metrics.ts'
@@ -91,10 +91,13 @@ export function credentialsOf(c: WebContext): Credentials {
   return { authorization: c.req.header('authorization'), cookie: c.req.header('cookie') }
 }
 
-/** A browser names its origin on everything that changes something; a cookie without one is not a browser's own page. */
+/**
+ * A browser names its origin on everything that changes something; a cookie without one is not a browser's own page. Only a bearer token
+ * proves that the cookie was not what let the caller in.
+ */
 function refuseForgery(c: WebContext, { authorization }: Credentials): void {
   const reads = c.req.method === 'GET' || c.req.method === 'HEAD'
-  if (reads || authorization !== undefined || c.req.header('origin') !== undefined) return
+  if (reads || bearer(authorization) !== null || c.req.header('origin') !== undefined) return
   throw new Problem('origin_refused', 'a signed-in browser must name its origin')
 }
 

@@ -14,8 +14,9 @@ import { Dispatch } from './dispatch.ts'
 import { makeGuard } from './guard.ts'
 import { makeHandlers } from './handlers.ts'
 import { Link, linkPath } from './link.ts'
+import { addLinkRoutes } from './link-http.ts'
 import type { ListenOptions } from './listen.ts'
-import { addressOf, closeHttp, listen, makeHttpServer, refuseUnsafe } from './listen.ts'
+import { addressOf, closeHttp, listen, makeHttpServer, requireListenable } from './listen.ts'
 import { Live } from './live.ts'
 import type { LocalAccess } from './local-access.ts'
 import { makeSignInCode, prepareLocalAccess } from './local-access.ts'
@@ -25,7 +26,7 @@ import type { Plane } from './plane.ts'
 import { describeFailure } from './problem-response.ts'
 import { disconnectSilent, runReaper } from './reaper.ts'
 import { readForFollowers } from './service/tasks.ts'
-import { eventsAfter } from './service/transcript.ts'
+import { endOfEvents, eventsAfter } from './service/transcript.ts'
 import type { ServerSettings } from './settings.ts'
 import { defaultSettings } from './settings.ts'
 import { makeListener, makeWeb } from './web.ts'
@@ -62,7 +63,7 @@ export interface RunningServer {
 
 /** Starts everything; resolves once requests are answered. Throws Problem when it cannot, with nothing left running. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  refuseUnsafe(options)
+  await requireListenable(options)
   await using stack = new AsyncDisposableStack()
   const plane = await openPlane(options, stack)
   const access = await prepareLocalAccess(plane, options.dataDir)
@@ -124,6 +125,7 @@ function makeFaces(plane: Plane, access: LocalAccess): Faces {
   const source = {
     events: (_: string, taskId: string, after: { attempt: number; seq: number }, limit: number) =>
       eventsAfter(plane, taskId, after, limit),
+    end: (_: string, taskId: string) => endOfEvents(plane, taskId),
     task: (teamId: string, taskId: string) => readForFollowers(plane, teamId, taskId),
   }
   const live = new Live(source, plane.settings.followBufferBytes, (error) =>
@@ -151,7 +153,9 @@ function makeDoor(options: ServerOptions, plane: Plane, faces: Faces) {
     secure: options.tls !== undefined || options.publicUrl?.startsWith('https:') === true,
     openMetrics: options.publicUrl === undefined && options.trustProxy !== true,
   }
-  const handle = makeListener(makeWeb(parts, web), () => guard.current, parts, web)
+  const app = makeWeb(parts, web)
+  addLinkRoutes(app, link, plane)
+  const handle = makeListener(app, () => guard.current, parts, web)
   const server = makeHttpServer(options, plane.settings, handle)
   server.on('upgrade', (request, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy()) // a peer that hangs up during its handshake

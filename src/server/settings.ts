@@ -2,6 +2,7 @@
 
 import type { RetryPolicy } from '../core/retry.ts'
 import { defaultRetryPolicy } from '../core/retry.ts'
+import { oldestProtocolVersion, protocolVersion } from '../protocol/link.ts'
 
 export interface ServerSettings {
   /** How long an attempt stays owned without a heartbeat. */
@@ -15,16 +16,28 @@ export interface ServerSettings {
   readonly retry: RetryPolicy
   /** A daemon of the same key but another boot is refused while the first was heard within this. */
   readonly bootGuardMs: number
+  /** An agent without an event for so long is shown as stalled. */
+  readonly stalledMs: number
   /** The longest wait between two sweeps; due times end it earlier. */
   readonly sweepMaxWaitMs: number
   /** Rows a sweep may change in one transaction: long ones would hold up claims. */
   readonly sweepBatch: number
+  /** How often rows and blobs that nobody needs are let go, and how old they are then. */
+  readonly housekeepingMs: number
+  readonly housekeepingAgeMs: number
   /** How often waiting claims are looked at again although no hint came. */
   readonly relookMs: number
   /** A daemon that was not heard for so long is not connected, whatever a replica that died left written. */
   readonly silentMs: number
+  /** The versions of the link that it speaks: this build's and the one before. */
+  readonly protocol: { readonly oldest: number; readonly newest: number }
+  /** How long a poll for rows is held. */
+  readonly pollMs: number
   /** Ping on daemon sockets; two without an answer end the socket. */
   readonly pingMs: number
+  /** A socket that has not registered within this is closed; at most so many wait to register at once. */
+  readonly registerTimeoutMs: number
+  readonly unregisteredSockets: number
   /** Comment lines on idle streams, so that proxies keep them. */
   readonly streamBeatMs: number
   /** A follower that has more than this unread is cut. */
@@ -52,11 +65,18 @@ export const defaultSettings: ServerSettings = {
   dispatchTimeoutMs: 300_000,
   retry: defaultRetryPolicy,
   bootGuardMs: 30_000,
+  stalledMs: 600_000,
   sweepMaxWaitMs: 1_000,
   sweepBatch: 200,
+  housekeepingMs: 3_600_000,
+  housekeepingAgeMs: 2_592_000_000, // 30 days: longer than any client tries the same creation again
   relookMs: 2_000,
   silentMs: 180_000,
+  protocol: { oldest: oldestProtocolVersion, newest: protocolVersion },
+  pollMs: 25_000,
   pingMs: 15_000,
+  registerTimeoutMs: 10_000,
+  unregisteredSockets: 1_000,
   streamBeatMs: 15_000,
   followBufferBytes: 4_194_304,
   tokenCacheMs: 1_000,

@@ -38,6 +38,8 @@ export function makeWeb(parts: RestParts, options: WebOptions): Web {
   app.get('/docs', (c) => html(c, docsPage(parts.plane.version)))
   app.get('/', async (c) => html(c, await home(c, parts)))
   app.get('/sign-in/:code', async (c) => {
+    // Mail and chat programs look at links before people do: only a GET takes the code.
+    if (c.req.method === 'HEAD') return c.body(null, 200, { 'cache-control': 'no-store' })
     try {
       return await signIn(c, parts.plane, c.req.param('code'), options.secure)
     } catch (error) {

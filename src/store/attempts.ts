@@ -7,9 +7,10 @@ import type { RunReport } from '../protocol/link.ts'
 import type { Claimant } from './owners.ts'
 import { attemptRow, granted, leaseLost, ownerOf } from './owners.ts'
 import type { Outcome, TaskRecord, Tx, Work } from './port.ts'
-import { change, rowsOf } from './query.ts'
+import { change, changeBy, rowsOf } from './query.ts'
 import type { AttemptRow, TaskRow } from './task-rows.ts'
 import { lockTask, recordsOf } from './task-rows.ts'
+import { text } from './text.ts'
 import { move } from './transition.ts'
 
 export interface Heard {
@@ -95,8 +96,9 @@ export function* recordOutcome(
   attemptId: string,
   { sessionRef, ...outcome }: Outcome & { readonly sessionRef: string | null },
 ): Work<boolean> {
-  const update = tx.db.updateTable('attempts').set({ outcome: JSON.stringify(outcome), session_ref: sessionRef })
-  return (yield* change(update.where('id', '=', attemptId).where('outcome', 'is', null).compile())) > 0
+  const doc = JSON.stringify(outcome)
+  const update = text`update attempts set outcome = ${doc}, session_ref = ${sessionRef} where id = ${attemptId} and outcome is null`
+  return (yield* changeBy(tx, update)) > 0
 }
 
 function rowsNamed(tx: Tx, runs: readonly RunReport[]): Work<AttemptRow[]> {

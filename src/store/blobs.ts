@@ -9,10 +9,10 @@ export interface NewBlob {
   readonly bytes: number
 }
 
-/** Notes that the team has these bytes. Adding it again changes nothing. */
+/** Notes that the team has these bytes. Adding it again makes it young again: whoever brings it is about to refer to it. */
 export function* addBlob(tx: Tx, { cid, teamId, bytes }: NewBlob): Work<void> {
   const insert = tx.db.insertInto('blobs').values({ team_id: teamId, cid, bytes, created_at: tx.now })
-  yield* change(insert.onConflict((on) => on.columns(['team_id', 'cid']).doNothing()).compile())
+  yield* change(insert.onConflict((on) => on.columns(['team_id', 'cid']).doUpdateSet({ created_at: tx.now })).compile())
 }
 
 export function* hasBlob(tx: Tx, teamId: string, cid: string): Work<boolean> {

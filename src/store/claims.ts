@@ -1,6 +1,5 @@
 // Claims: the best tasks of the lanes a daemon fits become its attempts. One seek per lane; never a filter over the queue.
 
-import { sql } from 'kysely'
 import { decide } from '../core/decide.ts'
 import { evolve } from '../core/evolve.ts'
 import type { DaemonId } from '../core/id.ts'
@@ -16,6 +15,7 @@ import { profilesById } from './profiles.ts'
 import { rowsOf } from './query.ts'
 import type { Loaded, TaskRow } from './task-rows.ts'
 import { lockTasks, toRecords, withLockedAttempts } from './task-rows.ts'
+import { text } from './text.ts'
 import { settleWaiters } from './waiters.ts'
 
 /** A lane the daemon fits: the profile it would run it with (null: the built-in default) and that profile's place in its order. */
@@ -35,6 +35,8 @@ export interface Claim {
   readonly taskId: string | null
   /** The daemon's first heartbeat must come within this, ms. */
   readonly dispatchMs: number
+  /** It has said nothing since its leases ran out: tasks that it let lapse are for others. Default false. */
+  readonly unheard?: boolean
 }
 
 /** Rounds of looking again when others took what was seen; each round some claimer gets on, so a handful suffices. */
@@ -93,7 +95,7 @@ function* takeBest(tx: Tx, claim: Claim): Work<Taken[]> {
 function* headsByLane(tx: Tx, { fits, max }: Claim): Work<Head[]> {
   const heads: Head[] = []
   for (const { laneId } of fits) {
-    const seek = sql<Head>`select id, seq, lane_id, priority from tasks where claimable = 1 and lane_id = ${laneId}
+    const seek = text<Head>`select id, seq, lane_id, priority from tasks where claimable = 1 and lane_id = ${laneId}
       order by priority desc, seq limit ${max}`
     heads.push(...(yield* rowsOf(tx, seek)))
   }
@@ -105,7 +107,7 @@ function* headsAtOnce(tx: Tx, { fits }: Claim, max: number, taken: readonly Take
   const lanes = JSON.stringify(fits.map((fit) => fit.laneId))
   const heads = yield* rowsOf(
     tx,
-    sql<Head>`select h.* from json_array_elements_text(${lanes}::json) lane cross join lateral (
+    text<Head>`select h.id, h.seq, h.lane_id, h.priority from json_array_elements_text(${lanes}::json) lane cross join lateral (
         select id, seq, lane_id, priority from tasks where claimable = 1 and lane_id = lane::bigint
         order by priority desc, seq limit ${max + taken.length}) h`,
   )
@@ -121,7 +123,7 @@ function* lockFree(tx: Tx, wanted: readonly Head[], taken: readonly Taken[]): Wo
   }))
   const rows = yield* rowsOf(
     tx,
-    sql<TaskRow>`select h.*, l.needs from json_to_recordset(${JSON.stringify(lanes)}::json) as w(lane bigint, n bigint)
+    text<TaskRow>`select h.*, l.needs from json_to_recordset(${JSON.stringify(lanes)}::json) as w(lane bigint, n bigint)
       cross join lateral (select * from tasks where claimable = 1 and lane_id = w.lane
         order by priority desc, seq limit w.n for update skip locked) h
       join lanes l on l.id = coalesce(h.fallback_lane_id, h.lane_id)`,
@@ -146,8 +148,13 @@ function pair(claim: Claim, tasks: readonly Loaded[]): Taken[] {
   return tasks.flatMap((loaded) => {
     const fit = fits.get(loaded.row.lane_id)
     const free = loaded.row.claimable === 1 && loaded.row.team_id === claim.teamId
-    return fit !== undefined && free ? [{ loaded, fit }] : []
+    return fit !== undefined && free && !(claim.unheard === true && lapsedOf(claim, loaded)) ? [{ loaded, fit }] : []
   })
+}
+
+function lapsedOf({ daemonId }: Claim, { task }: Loaded): boolean {
+  const open = openAttempt(task)
+  return open !== null && open.ownership === 'lapsed' && open.daemonId === daemonId
 }
 
 function* grant(tx: Tx, claim: Claim, taken: readonly Taken[]): Work<Claimed[]> {

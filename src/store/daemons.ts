@@ -29,6 +29,8 @@ export interface Registration {
   readonly teamId: string
   readonly keyHash: string
   readonly bootId: string
+  /** The boot before this one, proven dead on its host: it is replaced at once. */
+  readonly replaces?: string | null
   readonly offer: DaemonOffer
   readonly poolId: string | null
   readonly profileIds: readonly string[]
@@ -52,7 +54,7 @@ export type Registered =
 const defaultBusyMs = 30_000
 
 /**
- * Registers a daemon. The same key and boot replaces its connection at once (a half-open socket); the same key from another boot is refused
+ * Registers a daemon. The same key and boot, or a boot that replaces the connected one, takes over at once (a half-open socket); the same key from another boot is refused
  * while the first is connected and was heard lately: then two processes share one identity.
  */
 export function* registerDaemon(tx: Tx, given: Registration): Work<Registered> {
@@ -88,6 +90,13 @@ export function* findDaemon(tx: Tx, teamId: string, idOrName: string): Work<Daem
 /** A daemon of any team. */
 export function* daemonById(tx: Tx, id: string): Work<DaemonRecord | null> {
   const row = yield* first(tx.db.selectFrom('daemons').selectAll().where('id', '=', id).compile())
+  return row === null ? null : recordOf(row)
+}
+
+/** The team's daemon that this connection speaks for now. */
+export function* daemonByConnection(tx: Tx, teamId: string, connectionId: string): Work<DaemonRecord | null> {
+  const query = tx.db.selectFrom('daemons').selectAll().where('connection_id', '=', connectionId)
+  const row = yield* first(query.where('team_id', '=', teamId).compile())
   return row === null ? null : recordOf(row)
 }
 
@@ -186,7 +195,8 @@ function* lockByKey(tx: Tx, { teamId, keyHash }: Registration): Work<DaemonRow |
 }
 
 function refuses(old: DaemonRow, given: Registration, now: number): boolean {
-  if (old.boot_id === given.bootId || old.connection_id === null) return false
+  const theirs = old.boot_id === given.bootId || old.boot_id === given.replaces
+  if (theirs || old.connection_id === null) return false
   return now - old.last_seen_at < (given.busyMs ?? defaultBusyMs)
 }
 

@@ -5,7 +5,9 @@ import type { NumberedEvent, TranscriptEvent } from '../protocol/events.ts'
 import type { Claimant } from './owners.ts'
 import { leaseLost, lockAttempt, speaksFor } from './owners.ts'
 import type { Tx, Work } from './port.ts'
-import { all, change, parseJson } from './query.ts'
+import { all, first, parseJson } from './query.ts'
+import { bridgeOfRestore } from './restored.ts'
+import { insertRows, updateRow } from './text.ts'
 
 export interface NewEvents extends Claimant {
   /** In the order of their seq. */
@@ -27,7 +29,8 @@ export type Appended =
 export function* appendEvents(tx: Tx, given: NewEvents): Work<Appended> {
   const row = yield* lockAttempt(tx, given.attemptId)
   if (!speaksFor(row, given)) return { is: 'refused', refusal: leaseLost(row, given) }
-  const fresh = followers(given.events, row.event_count)
+  const bridge = yield* bridgeOfRestore(tx, row, given.events)
+  const fresh = [...bridge, ...followers(given.events, row.event_count + bridge.length)]
   const last = fresh.at(-1)
   if (last === undefined) return { is: 'done', next: row.event_count + 1 }
   const chunk = {
@@ -35,9 +38,9 @@ export function* appendEvents(tx: Tx, given: NewEvents): Work<Appended> {
     last_seq: last.seq,
     data: JSON.stringify(fresh),
   }
-  yield* change(tx.db.insertInto('event_chunks').values(chunk).compile())
+  yield* insertRows(tx, 'event_chunks', [chunk])
   const live = { event_count: last.seq, last_event_at: tx.now }
-  yield* change(tx.db.updateTable('attempts').set(live).where('id', '=', row.id).compile())
+  yield* updateRow(tx, 'attempts', { id: row.id }, live)
   tx.notify({ kind: 'events', taskId: row.task_id, attempt: row.n, lastSeq: last.seq })
   return { is: 'done', next: last.seq + 1 }
 }
@@ -85,6 +88,13 @@ export function* readEvents(
   const last = shown.at(-1)
   const next = events.length > limit && last !== undefined ? { attempt: last.attempt, seq: last.seq } : null
   return { events: shown, next }
+}
+
+/** The place of the last event; `{attempt: 0, seq: 0}` when there is none. */
+export function* lastEvent(tx: Tx, taskId: string): Work<EventPlace> {
+  const query = tx.db.selectFrom('attempts').select(['n', 'event_count']).where('task_id', '=', taskId)
+  const row = yield* first(query.where('event_count', '>', 0).orderBy('n', 'desc').limit(1).compile())
+  return row === null ? { attempt: 0, seq: 0 } : { attempt: row.n, seq: row.event_count }
 }
 
 function* collect(

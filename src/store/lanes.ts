@@ -4,7 +4,8 @@ import { sql } from 'kysely'
 import type { Requirements } from '../core/routing.ts'
 import { laneKey } from '../core/routing.ts'
 import type { Tx, Work } from './port.ts'
-import { all, first, parseJson } from './query.ts'
+import { all, first, parseJson, rowsOf } from './query.ts'
+import { text } from './text.ts'
 
 export interface Lane {
   readonly id: number
@@ -40,5 +41,5 @@ function* makeLane(tx: Tx, key: string, needs: Requirements): Work<number> {
 }
 
 function* idOf(tx: Tx, key: string): Work<number | null> {
-  return (yield* first(tx.db.selectFrom('lanes').select('id').where('lane_key', '=', key).compile()))?.id ?? null
+  return (yield* rowsOf(tx, text<{ id: number }>`select id from lanes where lane_key = ${key}`))[0]?.id ?? null
 }

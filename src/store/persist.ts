@@ -10,6 +10,7 @@ import type { Cause, Tx, Work } from './port.ts'
 import { change, changeBy, parseJson } from './query.ts'
 import type { Flag } from './schema.ts'
 import type { AttemptRow, Loaded, TaskDoc, TaskRow } from './task-rows.ts'
+import { insertRows, updateRow } from './text.ts'
 
 /** One task's step from what was loaded to what is now so. */
 export interface Change {
@@ -63,7 +64,7 @@ export function* saveChanges(tx: Tx, changes: readonly Change[]): Work<Loaded[]>
     yield* updateAttempts(tx, each.before, attemptRows)
     saved.push({ row: { ...each.before.row, ...lives.get(each) }, attemptRows, task: each.after })
   }
-  if (born.length > 0) yield* change(tx.db.insertInto('attempts').values(born).compile())
+  yield* insertRows(tx, 'attempts', born)
   yield* appendLog(tx, moving)
   changes.forEach((each, i) => {
     tell(tx, each, saved[i])
@@ -83,7 +84,7 @@ export function* appendLog(tx: Tx, changes: readonly Pick<Change, 'after' | 'ent
       entry: JSON.stringify(entry),
     })),
   )
-  if (rows.length > 0) yield* change(tx.db.insertInto('task_log').values(rows).compile())
+  yield* insertRows(tx, 'task_log', rows)
 }
 
 /** What follows from a task's state; `row` is what was there before. */
@@ -134,8 +135,8 @@ function* updateTasks(tx: Tx, changes: readonly (readonly [Change, Live])[]): Wo
     return expectChanged(rows.length, yield* changeBy(tx, updateMany(JSON.stringify(rows))))
   }
   for (const [{ before }, live] of changes) {
-    const update = tx.db.updateTable('tasks').set(live).where('id', '=', before.row.id)
-    expectChanged(1, yield* change(update.where('version', '=', before.row.version).compile()))
+    const { id, version } = before.row
+    expectChanged(1, yield* updateRow(tx, 'tasks', { id, version }, live))
   }
 }
 
@@ -160,7 +161,7 @@ function* updateAttempts(tx: Tx, before: Loaded, rows: readonly AttemptRow[]): W
     if (row === undefined || row === old) continue
     const { state, ownership, reason, ended_at, ending, open, leased, running_at, timeout_at, asks } = row
     const set = { state, ownership, reason, ended_at, ending, open, leased, running_at, timeout_at, asks }
-    yield* change(tx.db.updateTable('attempts').set(set).where('id', '=', row.id).compile())
+    yield* updateRow(tx, 'attempts', { id: row.id }, set)
     if (row.open === 0 && old.asks > 0) yield* closeRequests(tx, row.id)
   }
 }

@@ -72,6 +72,8 @@ export interface Store {
 export interface RunOptions {
   /** Many small commands like this one come at once (creates, events): PostgreSQL commits those of a tick together, as SQLite always does. */
   readonly group?: true
+  /** With `group`: none of these commands reads what another of them writes, so their statements may be sent as one. */
+  readonly independent?: true
 }
 
 /** What a task says, fixed at creation; stored as one JSON document beside the columns that are searched. */
@@ -91,6 +93,9 @@ export interface TaskSpec {
   readonly runningTimeoutMs: number
   readonly setupTimeoutMs: number
   readonly checkTimeoutMs: number
+  readonly failover: 'patient' | 'fast'
+  readonly onStall: 'notify' | 'abort' | 'fail'
+  readonly stallTimeoutMs: number
   readonly claimCondition: Condition | null
   readonly continueFrom: unknown
   readonly context: readonly unknown[]
@@ -141,6 +146,8 @@ export interface AttemptRecord {
   readonly leaseUntil: number | null
   readonly lastHeartbeatAt: number | null
   readonly lastEventAt: number | null
+  /** Requests that wait for a person: while there are some, its clocks stand still. */
+  readonly asks: number
   readonly eventCount: number
   readonly outcome: Outcome | null
   readonly salvage: readonly { readonly at: number; readonly kind: string; readonly detail: string }[]

@@ -22,6 +22,50 @@ export function translated(error: unknown): unknown {
   return new Problem('unavailable', `PostgreSQL could not answer: ${message}`, { cause: error })
 }
 
+/**
+ * Why a store could not be opened: what the address or the account is to be blamed for is the configuration's, an unreachable database is
+ * away, anything else is thrown on as it is. Never names the password.
+ */
+export function unopened(error: unknown, url: string): unknown {
+  const at = placeOf(url)
+  const cause = error instanceof Problem && error.code === 'unavailable' ? error.cause : error
+  if (cause instanceof Problem || !(cause instanceof Error)) return error
+  const code = codeOf(cause)
+  if (code === '3D000')
+    return refused(`${at}: the database does not exist; make it with createdb, or correct --database`)
+  if (code.startsWith('28') || /^SASL:/.test(cause.message))
+    return refused(`${at} refuses the user or the password (${cause.message}); correct --database`)
+  if (code === '42501')
+    return refused(`${at}: the user may not make tables (${cause.message}); grant it CREATE on the schema`)
+  if (code === 'ERR_INVALID_URL')
+    return refused(`--database is not a valid address; it looks like postgres://user@host:5432/name`)
+  if (/SSL|certificate|self.signed/i.test(`${code} ${cause.message}`))
+    return refused(`${at}: TLS failed (${cause.message}); correct sslmode in --database`)
+  if (!isOutage(cause)) return error
+  return new Problem(
+    'unavailable',
+    `${at} cannot be reached (${saidBy(cause)}); start PostgreSQL, or correct --database`,
+    {
+      cause,
+    },
+  )
+
+  function refused(detail: string): Problem {
+    return new Problem('configuration', detail, { cause })
+  }
+}
+
+function placeOf(url: string): string {
+  const parsed = URL.parse(url)
+  return parsed === null ? 'PostgreSQL' : `PostgreSQL ${parsed.host}${parsed.pathname}`
+}
+
+/** A host with several addresses fails with one error for each, and no words of its own. */
+function saidBy(error: Error): string {
+  const [first]: unknown[] = error instanceof AggregateError ? error.errors : []
+  return first instanceof Error ? first.message : error.message
+}
+
 /** True when the database or the way to it failed, not the command. */
 export function isOutage(error: unknown): boolean {
   if (error instanceof Problem) return false

@@ -10,6 +10,8 @@ const askMs = 500
 /** How often the leader looks whether its connection still stands; one that hangs is given up after `answerMs`. */
 const lookMs = 5_000
 const answerMs = 5_000
+/** A leader whose whole host is gone says no goodbye: PostgreSQL is to notice in 20 s, not in the two hours of its default. */
+const noticeDeath = 'set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 5; set tcp_keepalives_count = 3'
 
 /**
  * Waits for the lock, runs `work` while it is held, and returns when `work` does. When the connection dies the work's signal aborts, and
@@ -45,6 +47,7 @@ async function acquire(url: string, signal: AbortSignal): Promise<Term | null> {
   client.on('end', () => lost.abort(new Error('the connection that holds the leadership ended')))
   try {
     await client.connect()
+    await client.query(noticeDeath)
     for (;;) {
       const { rows } = await client.query<{ held: boolean }>('select pg_try_advisory_lock($1) as held', [leaderLock])
       if (rows[0]?.held === true) return { client, lost }

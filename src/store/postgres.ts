@@ -7,12 +7,14 @@ import type { Clock } from '../core/clock.ts'
 import { Problem } from '../core/problem.ts'
 import { systemClock } from '../lib/clock.ts'
 import { makeCompiler } from './compiler.ts'
-import { bindable, drive } from './drive.ts'
+import { drive } from './drive.ts'
+import { driveTogether } from './drive-together.ts'
 import { migrate } from './migrate.ts'
 import { coalesce, Ears } from './notes.ts'
-import type { Note, Query, Row, Rows, RunOptions, Store, Tx, Work } from './port.ts'
+import type { Note, Query, Rows, RunOptions, Store, Tx, Work } from './port.ts'
 import { connectionConfig } from './postgres-config.ts'
-import { isConflict, isOutage, translated } from './postgres-errors.ts'
+import { isConflict, isOutage, translated, unopened } from './postgres-errors.ts'
+import { execute } from './postgres-execute.ts'
 import { leadPostgres } from './postgres-lead.ts'
 import { NoteWire } from './postgres-wire.ts'
 
@@ -30,7 +32,7 @@ const beginRead = `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ${clockSql}`
 
 /**
  * Connects and migrates. Time is the database's; `clock` is for tests. Throws Problem `unavailable` when it cannot be reached,
- * `configuration` when it is newer than this build.
+ * `configuration` when it refuses us or is newer than this build.
  */
 export async function openPostgresStore({ url, clock }: { url: string; clock?: Clock }): Promise<Store> {
   const store = new PostgresStore(url, clock ?? null)
@@ -39,13 +41,18 @@ export async function openPostgresStore({ url, clock }: { url: string; clock?: C
     return store
   } catch (error) {
     await store.close()
-    throw translated(error)
+    throw unopened(error, url)
   }
 }
+
+type Run = (query: Query) => Promise<Rows>
+/** What a transaction does between BEGIN and COMMIT. */
+type Driven<T> = (tx: Tx, run: Run) => Promise<T>
 
 /** A grouped command, and how to answer it. */
 interface Grouped {
   readonly body: (tx: Tx) => Work<unknown>
+  readonly independent: boolean
   readonly resolve: (value: unknown) => void
   readonly reject: (error: unknown) => void
 }
@@ -80,7 +87,7 @@ class PostgresStore implements Store {
 
   run<T>(work: (tx: Tx) => Work<T>, options: RunOptions = {}): Promise<T> {
     if (this.#closed) return Promise.reject(closedStore())
-    return this.#track(options.group === true ? this.#inGroup(work) : this.#alone(work))
+    return this.#track(options.group === true ? this.#inGroup(work, options.independent === true) : this.#alone(work))
   }
 
   read<T>(work: (tx: Tx) => Work<T>): Promise<T> {
@@ -123,7 +130,7 @@ class PostgresStore implements Store {
   async #transaction<T>(start: string, work: (tx: Tx) => Work<T>): Promise<{ value: T; notes: Note[] }> {
     for (let n = 1; ; n += 1) {
       try {
-        return await this.#once(start, work)
+        return await this.#once(start, (tx, run) => drive(work(tx), run))
       } catch (error) {
         if (n === tries || !isConflict(error)) throw translated(error)
         await systemClock.sleep(Math.random() * 5 * 2 ** n) // apart from the other victim: up to 10, 20, 40 … ms
@@ -131,7 +138,7 @@ class PostgresStore implements Store {
     }
   }
 
-  async #once<T>(start: string, work: (tx: Tx) => Work<T>): Promise<{ value: T; notes: Note[] }> {
+  async #once<T>(start: string, work: Driven<T>): Promise<{ value: T; notes: Note[] }> {
     const client = await this.#pool.connect()
     let broken = false
     try {
@@ -144,7 +151,7 @@ class PostgresStore implements Store {
         db: this.#compiler,
         notify: (note) => notes.push(note),
       }
-      const value = await drive(work(tx), (query) => execute(client, query))
+      const value = await work(tx, (query) => execute(client, query))
       await client.query('COMMIT')
       return { value, notes }
     } catch (error) {
@@ -155,10 +162,10 @@ class PostgresStore implements Store {
     }
   }
 
-  #inGroup<T>(work: (tx: Tx) => Work<T>): Promise<T> {
+  #inGroup<T>(work: (tx: Tx) => Work<T>, independent: boolean): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const settle = resolve as (value: unknown) => void // body gives a T
-      this.#groupQueue.push({ body: work, resolve: settle, reject })
+      this.#groupQueue.push({ body: work, independent, resolve: settle, reject })
       this.#dueGroup()
     })
   }
@@ -188,7 +195,7 @@ class PostgresStore implements Store {
   async #runGroup(batch: readonly Grouped[]): Promise<void> {
     if (batch.length > 1) {
       try {
-        const { value, notes } = await this.#once(begin, (tx) => together(batch, tx))
+        const { value, notes } = await this.#once(begin, (tx, run) => together(batch, tx, run))
         batch.forEach((each, i) => {
           each.resolve(value[i])
         })
@@ -212,15 +219,16 @@ class PostgresStore implements Store {
   }
 }
 
-function* together(batch: readonly Grouped[], tx: Tx): Work<unknown[]> {
-  const values: unknown[] = []
-  for (const each of batch) values.push(yield* each.body(tx))
-  return values
-}
-
-async function execute(client: PoolClient, query: Query): Promise<Rows> {
-  const { rows, rowCount } = await client.query<Row>(query.sql, query.parameters.map(bindable))
-  return { rows, changed: rowCount ?? 0 }
+/** Those that depend on nobody in step, then the others one after the other. Answers in the order of the batch. */
+async function together(batch: readonly Grouped[], tx: Tx, run: Run): Promise<unknown[]> {
+  const free = batch.filter((each) => each.independent)
+  const answers = await driveTogether(
+    free.map((each) => each.body(tx)),
+    run,
+  )
+  const byCommand = new Map<Grouped, unknown>(free.map((each, i) => [each, answers[i]]))
+  for (const each of batch) if (!each.independent) byCommand.set(each, await drive(each.body(tx), run))
+  return batch.map((each) => byCommand.get(each))
 }
 
 /** False when the connection is no longer good for anything. */

@@ -1,5 +1,6 @@
 // The store on SQLite: one writer, group commit. All commands of an event-loop tick share one transaction and one fsync.
 
+import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { Clock } from '../core/clock.ts'
 import { Problem } from '../core/problem.ts'
@@ -23,18 +24,62 @@ const keptStatements = 500
 
 /**
  * Opens the database file (made when missing, `:memory:` in tests), takes its lock, and migrates it. Throws Problem `in_use` when another
- * process has it, `configuration` when it is newer than this build.
+ * process has it, `configuration` when it is newer than this build, no SQLite database, or cannot be opened.
  */
 export async function openSqliteStore({ path, clock }: { path: string; clock: Clock }): Promise<Store> {
-  const lock = path === ':memory:' ? null : lockSqlite(path)
+  if (path !== ':memory:') refuseOtherFile(path)
+  const lock = path === ':memory:' ? null : opened(path, () => lockSqlite(path))
   try {
-    const store = new SqliteStore(openSqlite(path), lock, clock)
+    const store = new SqliteStore(
+      opened(path, () => openSqlite(path)),
+      lock,
+      clock,
+    )
     await store.run((tx) => migrate(tx))
     return store
   } catch (error) {
     lock?.close()
-    throw error
+    throw isDamaged(error) ? unopened(path, error) : error
   }
+}
+
+function isDamaged(error: unknown): boolean {
+  return !(error instanceof Problem) && /malformed|not a database|disk I\/O error/.test(messageOf(error))
+}
+
+/** Looked at before the lock is taken beside it: whose file it is, is not known yet. An empty file is a database without tables. */
+function refuseOtherFile(path: string): void {
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (found === undefined || (found.isFile() && found.size === 0)) return
+  if (found.isFile() && opened(path, () => headOf(path)) === magic) return
+  const what = found.isDirectory() ? 'is a folder' : 'is no SQLite database'
+  throw new Problem('configuration', `${path} ${what}; move it away, or choose another file with --database`)
+}
+
+const magic = 'SQLite format 3\0'
+
+function headOf(path: string): string {
+  const file = openSync(path, 'r')
+  try {
+    const head = Buffer.alloc(magic.length)
+    return head.toString('latin1', 0, readSync(file, head))
+  } finally {
+    closeSync(file)
+  }
+}
+
+/** What SQLite or the system says of a file that cannot be opened, as a problem of the configuration. */
+function opened<T>(path: string, open: () => T): T {
+  try {
+    return open()
+  } catch (error) {
+    throw error instanceof Problem ? error : unopened(path, error)
+  }
+}
+
+function unopened(path: string, cause: unknown): Problem {
+  const detail = `the database ${path} cannot be opened (${messageOf(cause)}); choose another with --database`
+  return new Problem('configuration', detail, { cause })
 }
 
 /** A queued command: what to do inside the tick's transaction, and how to answer after it. */
@@ -60,6 +105,8 @@ class SqliteStore implements Store {
   readonly #statements = new Map<string, Prepared>()
   #queue: Queued[] = []
   #flushing = false
+  /** The command under way has run a statement that may have changed something. */
+  #changed = false
   #closed = false
 
   constructor(db: DatabaseSync, lock: DatabaseSync | null, clock: Clock) {
@@ -145,9 +192,28 @@ class SqliteStore implements Store {
     this.#ears.tell(coalesce(done.flatMap((each) => each.notes)))
   }
 
-  /** One transaction for the batch; each command inside a savepoint, so that its failure takes nobody along. */
+  /**
+   * One transaction for the batch. Savepoints are left out, since each makes SQLite copy the pages that follow: should a command fail after
+   * it has changed something, all is rolled back and done again with them, so that its failure takes nobody along.
+   */
   #commit(batch: readonly Queued[]): Performed[] {
     const now = this.#clock.now()
+    this.#exec('BEGIN IMMEDIATE')
+    const done: Performed[] = []
+    for (const queued of batch) {
+      this.#changed = false
+      const performed = queued.perform(now)
+      if (!performed.ok && this.#changed) {
+        this.#exec('ROLLBACK')
+        return this.#commitApart(batch, now)
+      }
+      done.push(performed)
+    }
+    this.#exec('COMMIT')
+    return done
+  }
+
+  #commitApart(batch: readonly Queued[], now: number): Performed[] {
     this.#exec('BEGIN IMMEDIATE')
     const done = batch.map((queued) => {
       this.#exec('SAVEPOINT command')
@@ -165,7 +231,8 @@ class SqliteStore implements Store {
   }
 
   readonly #execute = (query: Query): Rows => {
-    const { statement, answers } = this.#prepare(query.sql)
+    const { statement, answers, reads } = this.#prepare(query.sql)
+    if (!reads) this.#changed = true
     const parameters = query.parameters.map(bindable)
     if (!answers) return { rows: [], changed: Number(statement.run(...parameters).changes) }
     const rows = statement.all(...parameters)
@@ -176,7 +243,7 @@ class SqliteStore implements Store {
     const kept = this.#statements.get(sql)
     if (kept !== undefined) return kept
     const statement = this.#db.prepare(sql)
-    const prepared = { statement, answers: statement.columns().length > 0 }
+    const prepared = { statement, answers: statement.columns().length > 0, reads: /^\s*select\b/i.test(sql) }
     if (this.#statements.size >= keptStatements) {
       const oldest = this.#statements.keys().next().value
       if (oldest !== undefined) this.#statements.delete(oldest)
@@ -190,6 +257,8 @@ interface Prepared {
   readonly statement: StatementSync
   /** Gives rows: a select, or a change with RETURNING. */
   readonly answers: boolean
+  /** Changes nothing. */
+  readonly reads: boolean
 }
 
 function closedStore(): Problem {

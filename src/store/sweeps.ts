@@ -1,15 +1,16 @@
 // What time alone changes: leases, grace, time limits, backoffs, quotas, pins, expiry. Done in bounded batches by whoever leads.
 
 import { sql } from 'kysely'
+import type { AttemptId } from '../core/id.ts'
 import type { RetryPolicy } from '../core/retry.ts'
 import { openAttempt } from '../core/task.ts'
 import { formatDuration } from '../lib/duration.ts'
-import type { Cause, Tx, Work } from './port.ts'
+import type { Cause, TaskRecord, Tx, Work } from './port.ts'
 import { change, changeBy, parseJson, rowsOf } from './query.ts'
 import { expireRequests } from './requests.ts'
 import type { StepCommand } from './step.ts'
-import type { AttemptRow, Loaded, TaskDoc } from './task-rows.ts'
-import { lockTask } from './task-rows.ts'
+import type { AttemptRow, Loaded, TaskDoc, TaskRow } from './task-rows.ts'
+import { lockTask, recordsOf } from './task-rows.ts'
 import { move } from './transition.ts'
 import { reconsider } from './waiters.ts'
 
@@ -84,10 +85,56 @@ export function* renewAllLeases(tx: Tx, ttlMs: number, graceMs: number): Work<nu
   )
 }
 
+/** The time of day jumped by so much; agents did not work in that time. Gives the number of time limits moved. */
+export function* shiftTimeouts(tx: Tx, byMs: number): Work<number> {
+  const by = Math.round(byMs)
+  return yield* changeBy(
+    tx,
+    sql`update attempts set timeout_at = timeout_at + ${by} where open = 1 and timeout_at is not null`,
+  )
+}
+
+/**
+ * The database's clock was set back: what was to end soon would end late by as much. No open lease and no grace runs beyond `untilMs` from now.
+ * Gives the number of leases.
+ */
+export function* capLeases(tx: Tx, untilMs: number): Work<number> {
+  const until = tx.now + untilMs
+  yield* changeBy(
+    tx,
+    sql`update tasks set wake_at = ${until} where state = 'parked' and reason = 'host_offline' and wake_at > ${until}`,
+  )
+  return yield* changeBy(
+    tx,
+    sql`update attempts set lease_until = ${until} where leased = 1 and lease_until > ${until}`,
+  )
+}
+
+/** Tasks whose host is not heard and that asked for `failover: fast`. */
+export function* hurriedTasks(tx: Tx, limit: number): Work<TaskRecord[]> {
+  const rows = yield* rowsOf(
+    tx,
+    sql<TaskRow>`select t.*, l.needs from tasks t join lanes l on l.id = coalesce(t.fallback_lane_id, t.lane_id)
+      where t.wake_at is not null and t.state = 'parked' and t.reason = 'host_offline'
+        and t.doc like '%"failover":"fast"%' order by t.wake_at limit ${limit}`,
+  )
+  // The words may also stand in the task's own input.
+  return (yield* recordsOf(tx, rows)).filter((record) => record.spec.failover === 'fast')
+}
+
+/** Queues a parked task before its grace is over. False: its host was heard meanwhile. */
+export function* endGraceNow(tx: Tx, taskId: string, attemptId: AttemptId, policy: RetryPolicy): Work<boolean> {
+  const loaded = yield* lockTask(tx, taskId)
+  if (loaded === null) return false
+  const failover: Cause = { actor: 'server', cause: 'failover' }
+  const moved = yield* move(tx, loaded, { type: 'end_grace', attemptId }, { cause: failover, policy })
+  return moved.is === 'done' && moved.entries.length > 0
+}
+
 function* sweepLeases(tx: Tx, terms: SweepTerms): Work<number> {
   const due = yield* rowsOf(
     tx,
-    sql<AttemptId>`select id, task_id from attempts where leased = 1 and lease_until <= ${tx.now}
+    sql<AttemptRef>`select id, task_id from attempts where leased = 1 and lease_until <= ${tx.now}
       order by lease_until limit ${terms.limit}`,
   )
   return yield* forEachAttempt(tx, due, terms, (row) => {
@@ -102,7 +149,7 @@ function* sweepLeases(tx: Tx, terms: SweepTerms): Work<number> {
 function* sweepTimeouts(tx: Tx, terms: SweepTerms): Work<number> {
   const due = yield* rowsOf(
     tx,
-    sql<AttemptId>`select id, task_id from attempts where open = 1 and leased = 0 and asks = 0
+    sql<AttemptRef>`select id, task_id from attempts where open = 1 and leased = 0 and asks = 0
       and timeout_at <= ${tx.now} order by timeout_at limit ${terms.limit}`,
   )
   return yield* forEachAttempt(tx, due, terms, (row, loaded) => {
@@ -113,17 +160,17 @@ function* sweepTimeouts(tx: Tx, terms: SweepTerms): Work<number> {
   })
 }
 
-interface AttemptId {
+interface AttemptRef {
   readonly id: string
   readonly task_id: string
 }
 
-type MakeCommand = (attemptId: NonNullable<ReturnType<typeof openAttempt>>['id']) => StepCommand
+type MakeCommand = (attemptId: AttemptId) => StepCommand
 
 /** Locks each attempt's task, asks what is to be done now that it cannot change, and does it. */
 function* forEachAttempt(
   tx: Tx,
-  due: readonly AttemptId[],
+  due: readonly AttemptRef[],
   { policy }: SweepTerms,
   judge: (row: AttemptRow, loaded: Loaded) => MakeCommand | null,
 ): Work<number> {

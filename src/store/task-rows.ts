@@ -1,7 +1,6 @@
 // Task and attempt rows: how they are loaded, and what they are as the state machine's task and as the store's record.
 
 import type { Selectable } from 'kysely'
-import { sql } from 'kysely'
 import type { Attempt, AttemptEnd, EndedAttempt, OpenAttempt, Ownership } from '../core/attempt.ts'
 import type { AttemptId, DaemonId, TaskId } from '../core/id.ts'
 import type { AttemptReason } from '../core/reason.ts'
@@ -10,6 +9,7 @@ import type { Spent, Status, Task, TaskTerms } from '../core/task.ts'
 import type { AttemptRecord, Outcome, TaskRecord, TaskSpec, Tx, Work } from './port.ts'
 import { all, parseJson, parseJsonOrNull, rowsOf } from './query.ts'
 import type { AttemptsTable, TasksTable } from './schema.ts'
+import { forUpdate, list, piece, text } from './text.ts'
 
 /** A task's row with the needs of its lane (of the lane it falls back to, while it is pinned). */
 export type TaskRow = Selectable<TasksTable> & { readonly needs: string }
@@ -43,23 +43,23 @@ export function* lockTask(tx: Tx, taskId: string): Work<Loaded | null> {
 /** The same for several tasks, in no order that a caller may count on. */
 export function* lockTasks(tx: Tx, taskIds: readonly string[]): Work<Loaded[]> {
   if (taskIds.length === 0) return []
-  const lock = tx.dialect === 'postgres' ? sql`order by t.seq for update of t` : sql``
+  const inOrder = piece(tx.dialect === 'postgres' ? 'order by t.seq for update of t' : '')
   const rows = yield* rowsOf(
     tx,
-    sql<TaskRow>`select t.*, l.needs from tasks t join lanes l on l.id = coalesce(t.fallback_lane_id, t.lane_id)
-      where t.id in (${sql.join(taskIds)}) ${lock}`,
+    text<TaskRow>`select t.*, l.needs from tasks t join lanes l on l.id = coalesce(t.fallback_lane_id, t.lane_id)
+      where t.id in (${list(taskIds)}) ${inOrder}`,
   )
   return yield* withLockedAttempts(tx, rows)
 }
 
 /** Rows that the caller locked, with their attempts locked too. */
 export function* withLockedAttempts(tx: Tx, rows: readonly TaskRow[]): Work<Loaded[]> {
-  return yield* withAttempts(tx, rows, tx.dialect === 'postgres' ? sql`for update` : sql``)
+  return yield* withAttempts(tx, rows, forUpdate(tx))
 }
 
 /** Rows as records, without locks; keeps the order of the rows. */
 export function* recordsOf(tx: Tx, rows: readonly TaskRow[]): Work<TaskRecord[]> {
-  return yield* toRecords(tx, yield* withAttempts(tx, rows, sql``))
+  return yield* toRecords(tx, yield* withAttempts(tx, rows, piece('')))
 }
 
 /** Loaded tasks as records, with what was salvaged. */
@@ -82,12 +82,12 @@ export function* toRecords(tx: Tx, tasks: readonly Loaded[]): Work<TaskRecord[]>
   return tasks.map((task) => toRecord(task, shown))
 }
 
-function* withAttempts(tx: Tx, rows: readonly TaskRow[], lock: ReturnType<typeof sql>): Work<Loaded[]> {
+function* withAttempts(tx: Tx, rows: readonly TaskRow[], lock: ReturnType<typeof piece>): Work<Loaded[]> {
   const claimed = rows.filter((row) => row.epoch > 0).map((row) => row.id)
   if (claimed.length === 0) return rows.map((row) => loadedOf(row, []))
   const attemptRows = yield* rowsOf(
     tx,
-    sql<AttemptRow>`select * from attempts where task_id in (${sql.join(claimed)}) order by task_id, n ${lock}`,
+    text<AttemptRow>`select * from attempts where task_id in (${list(claimed)}) order by task_id, n ${lock}`,
   )
   const byTask = Map.groupBy(attemptRows, (row) => row.task_id)
   return rows.map((row) => loadedOf(row, byTask.get(row.id) ?? []))
@@ -144,7 +144,7 @@ function toRecord(
   return {
     task,
     spec: parseJson<TaskDoc>(row.doc).spec,
-    needs: parseJson<Requirements>(row.needs),
+    needs: needsOf(row.needs),
     teamId: row.team_id,
     priority: row.priority,
     runAt: row.run_at,
@@ -164,6 +164,19 @@ function toRecord(
   }
 }
 
+/** Lanes are few and their needs never change: each text is parsed once. */
+const parsedNeeds = new Map<string, Requirements>()
+const keptNeeds = 1_000
+
+function needsOf(text: string): Requirements {
+  const known = parsedNeeds.get(text)
+  if (known !== undefined) return known
+  const needs = parseJson<Requirements>(text)
+  if (parsedNeeds.size >= keptNeeds) parsedNeeds.clear()
+  parsedNeeds.set(text, needs)
+  return needs
+}
+
 function attemptRecord(row: AttemptRow, attempt: Attempt, salvage: AttemptRecord['salvage']): AttemptRecord {
   return {
     attempt,
@@ -180,6 +193,7 @@ function attemptRecord(row: AttemptRow, attempt: Attempt, salvage: AttemptRecord
     leaseUntil: row.lease_until,
     lastHeartbeatAt: row.last_heartbeat_at,
     lastEventAt: row.last_event_at,
+    asks: row.asks,
     eventCount: row.event_count,
     outcome: parseJsonOrNull<Outcome>(row.outcome),
     salvage,

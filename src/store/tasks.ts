@@ -13,14 +13,17 @@ import { terminalStates } from '../core/task.ts'
 import { laneFor } from './lanes.ts'
 import { appendLog, liveColumns } from './persist.ts'
 import type { NewTask, TaskRecord, Tx, Work } from './port.ts'
-import { change, first, rowsOf } from './query.ts'
+import { all, change, first, rowsOf } from './query.ts'
 import type { Schema } from './schema.ts'
 import type { TaskRow } from './task-rows.ts'
-import { recordsOf } from './task-rows.ts'
+import { recordsOf, toRecords } from './task-rows.ts'
+import { insertRows } from './text.ts'
 import { addRefs, watchCondition } from './waiters.ts'
 
 export interface Created {
   readonly taskId: TaskId
+  /** As it is stored now. */
+  readonly record: TaskRecord
   /** False: the same Idempotency-Key and body made it before. */
   readonly created: boolean
 }
@@ -45,20 +48,32 @@ export function* createTask(tx: Tx, given: NewTask): Work<Created> {
     pin_until: pinLane === null ? null : (sticky?.until ?? null),
     sticky_daemon: pinLane === null ? null : (sticky?.daemonId ?? null),
   }
-  const insert = tx.db.insertInto('tasks').values(row)
-  const query = given.idempotency === null ? insert : insert.onConflict(oncePerKey)
-  if ((yield* change(query.compile())) === 0) return yield* sameAgain(tx, given)
+  if (given.idempotency === null) yield* insertRows(tx, 'tasks', [row])
+  else {
+    const query = tx.db.insertInto('tasks').values(row).onConflict(oncePerKey)
+    if ((yield* change(query.compile())) === 0) return yield* sameAgain(tx, given)
+  }
   yield* appendLog(tx, [{ after: task, entries, cause: { actor: given.createdBy, cause: given.causeId } }])
   if (condition !== null && task.status.state === 'waiting') yield* addRefs(tx, given.id, condition)
   tx.notify({ kind: 'task', teamId: row.team_id, taskId: given.id, state: row.state })
   if (row.claimable === 1) tx.notify({ kind: 'claimable', laneId: row.lane_id })
-  return { taskId: given.id, created: true }
+  // Written a moment ago in this transaction: reading it again would tell nothing new.
+  const stored = { ...row, seq: 0, needs: JSON.stringify(given.needs) }
+  const [record] = yield* toRecords(tx, [{ row: stored, attemptRows: [], task }])
+  if (record === undefined) throw new Error(`${given.id} has no record`)
+  return { taskId: given.id, record, created: true }
 }
 
 /** A task of the team; null when there is none by that id or it belongs to another team. */
 export function* getTask(tx: Tx, teamId: string, id: string): Work<TaskRecord | null> {
   const record = yield* taskById(tx, id)
   return record === null || record.teamId !== teamId ? null : record
+}
+
+/** Those of `ids` that are tasks of the team. */
+export function* tasksAmong(tx: Tx, teamId: string, ids: readonly string[]): Work<ReadonlySet<string>> {
+  const query = tx.db.selectFrom('tasks').select('id').where('id', 'in', ids).where('team_id', '=', teamId)
+  return new Set((yield* all(query.compile())).map((row) => row.id))
 }
 
 /** A task of any team: for the server's own work, never for a caller's request. */
@@ -191,5 +206,7 @@ function* sameAgain(tx: Tx, { needs, idempotency }: NewTask): Work<Created> {
   if (found.body_hash !== idempotency?.bodyHash) {
     throw new Problem('idempotency_conflict', `Idempotency-Key ${key} made ${found.id} from another body`)
   }
-  return { taskId: found.id as TaskId, created: false } // written from one
+  const record = yield* taskById(tx, found.id)
+  if (record === null) throw new Error(`${found.id} was there a moment ago`)
+  return { taskId: record.task.id, record, created: false }
 }

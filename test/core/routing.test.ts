@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest'
 import { evaluate, namedTasks } from '../../src/core/condition.ts'
 import type { Offer, Requirements } from '../../src/core/routing.ts'
-import { fit as fitOf, laneKey } from '../../src/core/routing.ts'
+import { fitOf, laneKey } from '../../src/core/routing.ts'
 import type { Candidate } from '../../src/core/why-queued.ts'
 import { whyQueued } from '../../src/core/why-queued.ts'
 
@@ -27,12 +27,21 @@ const offer: Offer = {
   labels: [],
   types: [],
   harnesses: ['codex', 'shell'],
+  unnamed: ['codex'],
   profiles: [],
   only: {},
 }
 
 function candidate(changes: Partial<Offer> = {}, rest: Partial<Candidate> = {}): Candidate {
-  return { offer: { ...offer, ...changes }, name: 'host', draining: false, running: 0, maxAgents: 2, ...rest }
+  return {
+    offer: { ...offer, ...changes },
+    name: 'host',
+    draining: false,
+    running: 0,
+    maxAgents: 2,
+    harnessProblems: new Map([['pi', 'pi is not on PATH']]),
+    ...rest,
+  }
 }
 
 describe('fit', () => {
@@ -45,7 +54,7 @@ describe('fit', () => {
     ['a type it does not take', { type: 'plan' }, { types: ['freeform'] }, 'type'],
     ['a label it does not carry', { labels: ['gpu'] }, { labels: ['big'] }, 'labels'],
     ['a harness it does not have', { harness: 'pi' }, {}, 'harness'],
-    ['any harness where none is ready', {}, { harnesses: [] }, 'harness'],
+    ['any harness where none is ready', {}, { harnesses: ['shell'], unnamed: [] }, 'harness'],
     ['a profile it does not serve', { profiles: ['p1'] }, {}, 'profiles'],
     [
       'a profile whose harness is not ready',
@@ -89,7 +98,17 @@ describe('why a task is queued', () => {
       [candidate(), candidate(), candidate({ repos: [] })],
     ],
     ['no connected daemon serves repo x', { repo: 'x' }, [candidate()]],
-    ['no connected daemon has harness pi ready', { harness: 'pi' }, [candidate()]],
+    ['no connected daemon has harness pi ready; pi is not on PATH', { harness: 'pi' }, [candidate()]],
+    [
+      'no connected daemon serves repo acme/app and has harness pi ready; 2 serve repo acme/app; pi is not on PATH',
+      { repo: 'acme/app', harness: 'pi' },
+      [candidate(), candidate()],
+    ],
+    [
+      'no connected daemon is in pool p and serves repo x with role qa with label gpu; 1 is in pool p and serves repo x with role qa',
+      { pool: 'p', repo: 'x', role: 'qa', labels: ['gpu'] },
+      [candidate({ pool: 'p', repos: ['x'], roles: ['qa'] })],
+    ],
     ['1 daemon fits, full (2 of 2 agents at work)', {}, [candidate({}, { running: 2 })]],
     ['1 daemon would fit, but it is draining', {}, [candidate({}, { draining: true })]],
     ['2 daemons fit with room; the task is about to be claimed', {}, [candidate(), candidate()]],

@@ -140,6 +140,9 @@ test('a token shows when it was last used, and never its secret', async () => {
 
 test('the sign-in link works once, its cookie signs in, and a change needs an origin', async () => {
   const { signInUrl, url } = world.server
+  // A mail program that looks whether the link works has not used it.
+  const looked = await fetch(signInUrl, { method: 'HEAD', redirect: 'manual' })
+  expect([looked.status, looked.headers.get('set-cookie')]).toEqual([200, null])
   const first = await fetch(signInUrl, { redirect: 'manual' })
   expect(first.status).toBe(303)
   const [cookie = '', ...attributes] = (first.headers.get('set-cookie') ?? '').split('; ')
@@ -152,5 +155,7 @@ test('the sign-in link works once, its cookie signs in, and a change needs an or
   const change = { method: 'POST', body: '{"name":"via-cookie"}' }
   const headers = { cookie, 'content-type': 'application/json' }
   expect((await fetch(`${url}/v1/pools`, { ...change, headers })).status).toBe(403)
+  for (const authorization of ['Basic xx', 'Bearer', 'x'])
+    expect((await fetch(`${url}/v1/pools`, { ...change, headers: { ...headers, authorization } })).status).toBe(403)
   expect((await fetch(`${url}/v1/pools`, { ...change, headers: { ...headers, origin: url } })).status).toBe(201)
 })

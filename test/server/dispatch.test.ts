@@ -69,6 +69,7 @@ function seat(n: number, running = 0, draining = false): Seat {
     labels: [],
     types: [],
     harnesses: ['shell'],
+    unnamed: ['shell'],
     profiles: [],
     only: {},
   }
@@ -169,4 +170,17 @@ test('a daemon gets only what it fits', async () => {
   const held = world.dispatch.claim(seat(1), { ...ask, waitMs: 400 }, forever)
   await add(world.plane, 1, 'gpu')
   expect(await held).toEqual([])
+})
+
+test('a daemon that missed its heartbeats is given nothing until it speaks again', async () => {
+  const world = await make({ relookMs: 10 })
+  // Half a minute of silence: far less than its lease.
+  const frozen: Seat = { ...seat(1), heardAt: world.plane.clock.monotonic() - 30_000 }
+  const held = world.dispatch.claim(frozen, ask, forever)
+  await add(world.plane)
+  const before = world.commands
+  await new Promise((resolve) => setTimeout(resolve, 60)) // several looks
+  expect(world.commands).toBe(before)
+  frozen.heardAt = world.plane.clock.monotonic()
+  expect(await held).toHaveLength(1)
 })

@@ -1,6 +1,6 @@
 // What the server shows besides REST and link: why-sentences, OpenAPI, pages, health, metrics, slow readers, refusals at the start.
 
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -139,6 +139,37 @@ test('a reader that does not keep up is cut, and slows neither the writer nor ot
   await daemon.close()
 }, 20_000)
 
+test('a reader that names a place beyond the end disturbs neither itself nor others', async () => {
+  const daemon = await world.daemon()
+  const task = await world.client.call('createTask', { body: { prompt: 'x' } })
+  const [run] = (await daemon.claim(5_000, 1, task.id)).assignments
+  if (run === undefined) throw new Error('nothing was claimed')
+  await daemon.beat([runOf(run)])
+  const claim = { attemptId: run.attemptId, epoch: run.epoch }
+  await daemon.ask('events', { ...claim, events: texts(1, 3) })
+  const read = async (lastEventId?: string) => {
+    const headers = lastEventId === undefined ? {} : { 'last-event-id': lastEventId }
+    const response = await world.raw(`/v1/tasks/${task.id}/stream`, { headers })
+    const heard = { text: '', over: false }
+    void (async () => {
+      for await (const chunk of response.body ?? []) heard.text += new TextDecoder().decode(chunk)
+      heard.over = true
+    })()
+    return heard
+  }
+  const ahead = await read('9.9')
+  await until(() => ahead.text.includes('event: task'), 'the first reader')
+  const normal = await read()
+  await until(() => normal.text.includes('id: 1.3'), 'the second reader')
+  await daemon.ask('events', { ...claim, events: texts(4, 5) })
+  await daemon.ask('result', endOf(run))
+  await until(() => ahead.over && normal.over, 'the ends')
+  const ids = (text: string) => [...text.matchAll(/^id: (\S+)$/gm)].map(([, id]) => id)
+  expect(ids(normal.text)).toEqual(['1.1', '1.2', '1.3', '1.4', '1.5'])
+  expect(ids(ahead.text)).toEqual(['1.4', '1.5'])
+  await daemon.close()
+})
+
 test('an idle stream is kept alive with comments', async () => {
   const task = await world.client.call('createTask', { body: { prompt: 'x', role: 'none' } })
   const response = await world.raw(`/v1/tasks/${task.id}/stream`)
@@ -162,6 +193,10 @@ test('a port in use is refused naming the port and the remedy', async () => {
   const refused = await problemOf(startServer(options))
   expect(refused.code).toBe('configuration')
   expect(refused.detail).toMatch(new RegExp(`port ${port} .*--port`))
+  expect(existsSync(options.dataDir)).toBe(false)
+  const open = startServer({ ...options, listen: { host: '0.0.0.0', port: 0 } })
+  expect((await problemOf(open)).detail).toContain('--insecure')
+  expect(existsSync(options.dataDir)).toBe(false)
 })
 
 test('plain HTTP beyond loopback is refused unless somebody said so', () => {

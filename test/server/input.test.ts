@@ -66,6 +66,7 @@ test('JSON that is none, not UTF-8, too deep, or holds NUL is refused in words',
   expect((await post(new Uint8Array([0x22, 0xff, 0x22]))).code).toBe('malformed_json')
   expect((await post(`${'['.repeat(100_000)}${']'.repeat(100_000)}`)).detail).toContain('nested deeper')
   expect((await post('{"prompt":"a\\u0000b"}')).detail).toContain('NUL')
+  expect((await post('{"prompt":"x","input":{"a\\u0000b":1}}')).detail).toContain('NUL')
   expect((await post('[]')).code).toBe('invalid_request')
 })
 
@@ -133,6 +134,22 @@ test('names that stand for nothing are refused with the known ones', async () =>
   expect(await refusal({ daemon: 'box', pool: 'east' })).toMatchObject({ code: 'contradiction' })
   expect(await refusal({ expiresAt: 5 })).toMatchObject({ code: 'invalid_request' })
   await daemon.close()
+})
+
+test('a condition on a task that is not there is refused by its id', async () => {
+  const known = await world.client.call('createTask', { body: { prompt: 'x', role: 'none' } })
+  const after = (taskId: string) => ({ op: 'task_accepted', taskId })
+  const any = { op: 'any', conditions: [after(known.id), after('task_nope')] }
+  const refused = await post(JSON.stringify({ prompt: 'x', claimCondition: any }))
+  expect(refused).toMatchObject({ status: 400, code: 'unknown_task', detail: expect.stringContaining('task_nope') })
+  const fine = { prompt: 'x', claimCondition: { op: 'task_accepted' as const, taskId: known.id } }
+  expect((await world.client.call('createTask', { body: fine })).state).toBe('waiting')
+})
+
+test('a problem keeps the instance under which the server logs it', async () => {
+  const refused = await problemOf(world.client.call('getTask', { params: { id: 'task_nope' } }))
+  expect(refused.instance).toMatch(/^urn:uuid:/)
+  expect(refused.toBody().instance).toBe(refused.instance)
 })
 
 test('tasks that make tasks stop at the hop limit', async () => {

@@ -80,14 +80,20 @@ test('a daemon restarted after kill -9 is not refused', async () => {
 
 test('a pool admits its connector only, and says who was refused', async () => {
   await world.client.call('createPool', { body: { name: 'ops-only', connector: 'ops' } })
-  const stranger = await world.connect()
-  const refused = await problemOf(stranger.register({ key: newKey(), offer: { pool: 'ops-only', identity: 'guest' } }))
+  const tokenOf = async (name: string) =>
+    (await world.client.call('createToken', { body: { name, scopes: ['daemon', 'admin'] } })).secret
+  const [guest, ops] = [await tokenOf('guest'), await tokenOf('ops')]
+  const stranger = await world.connect({ token: guest })
+  // What a daemon calls itself does not count: its token does.
+  const refused = await problemOf(stranger.register({ key: newKey(), offer: { pool: 'ops-only', identity: 'ops' } }))
   expect(refused).toMatchObject({ code: 'pool_connector_mismatch' })
   expect(refused.detail).toMatch(/ops.*guest/)
-  const member = await world.daemon({ key: newKey(), offer: { pool: 'ops-only', identity: 'ops', name: 'member' } })
+  const member = await world.daemon({ key: newKey(), token: ops, offer: { pool: 'ops-only', name: 'member' } })
   const pool = await world.client.call('getPool', { params: { id: 'ops-only' } })
   expect(pool.daemons).toBe(1)
   await member.close()
+  const mine = await world.as(ops).call('createPool', { body: { name: 'mine', connector: 'me' } })
+  expect(mine.connector).toBe('ops')
   const lost = await world.connect()
   expect((await problemOf(lost.register({ key: newKey(), offer: { pool: 'no-such' } }))).code).toBe('unknown_pool')
 })
@@ -224,4 +230,47 @@ test('the offer decides what a daemon gets, also after it registers anew on the 
   const [run] = (await daemon.claim(5_000)).assignments
   expect(run?.task.id).toBe(task.id)
   await Promise.all([daemon.close(), other.close()])
+})
+
+test('a socket that has registered as one daemon cannot register as another', async () => {
+  const { daemon, run } = await start(newKey())
+  const refused = await problemOf(daemon.register({ key: newKey(), offer: { name: 'other' } }))
+  expect(refused.code).toBe('invalid_state')
+  const { items } = await world.client.call('listDaemons', {})
+  expect(items.map((each) => each.name)).not.toContain('other')
+  // It is still the first.
+  expect((await daemon.ask('result', endOf(run))).taskState).toBe('completed')
+  const both = await world.connect()
+  const answers = await Promise.allSettled([both.register({ key: newKey() }), both.register({ key: newKey() })])
+  expect(answers.map((each) => each.status).sort()).toEqual(['fulfilled', 'rejected'])
+  await Promise.all([daemon.close(), both.close()])
+})
+
+test('a claim of one task is refused when there is none by that id or it has ended', async () => {
+  const daemon = await world.daemon({ key: newKey() })
+  const task = await world.client.call('createTask', { body: { prompt: 'x', role: 'none' } })
+  const other = await world.client.call('createTeam', { body: { name: 'elsewhere' } })
+  const token = await world.client.call('createToken', { body: { name: 'far', scopes: ['user'], team: other.id } })
+  const foreign = await world.as(token.secret).call('createTask', { body: { prompt: 'x', role: 'none' } })
+  for (const id of ['task_nope', foreign.id]) {
+    const refused = await problemOf(daemon.claim(20_000, 1, id))
+    expect(refused).toMatchObject({ code: 'unknown_task', detail: expect.stringContaining(id) })
+  }
+  await world.client.call('cancelTask', { params: { id: task.id }, body: {} })
+  const ended = await problemOf(daemon.claim(20_000, 1, task.id))
+  expect(ended).toMatchObject({ code: 'invalid_state', detail: `${task.id} is cancelled already` })
+  await daemon.close()
+})
+
+test('a socket that does not register is closed, and only so many may wait', async () => {
+  await using small = await makeWorld({ registerTimeoutMs: 300, unregisteredSockets: 2 })
+  const known = await small.daemon()
+  const [first, second] = [await small.connect(), await small.connect()]
+  await expect(small.connect()).rejects.toThrow('HTTP 503')
+  expect((await first.closed).code).toBe(4408)
+  expect((await second.closed).code).toBe(4408)
+  const third = await small.connect()
+  await third.register({ key: newKey(), offer: { name: 'late' } })
+  expect((await known.claim(500)).assignments).toEqual([]) // longer than the limit: those that registered stay
+  expect((await third.claim(0)).assignments).toEqual([])
 })

@@ -6,6 +6,7 @@ import { claimsContract } from './contract/claims.ts'
 import { engineContract } from './contract/engine.ts'
 import { eventsContract } from './contract/events.ts'
 import { fleetContract } from './contract/fleet.ts'
+import { housekeepingContract } from './contract/housekeeping.ts'
 import { identityContract } from './contract/identity.ts'
 import { logContract } from './contract/log.ts'
 import { sweepsContract } from './contract/sweeps.ts'
@@ -18,6 +19,7 @@ export function storeContract(opener: Opener): void {
   describe('claims', () => claimsContract(opener))
   describe('attempts', () => attemptsContract(opener))
   describe('time', () => sweepsContract(opener))
+  describe('housekeeping', () => housekeepingContract(opener))
   describe('the log', () => logContract(opener))
   describe('transcripts', () => eventsContract(opener))
   describe('daemons, pools, profiles', () => fleetContract(opener))

@@ -8,6 +8,7 @@ import type { Migration } from '../../src/store/migrations/migration.ts'
 import { openStore } from '../../src/store/open.ts'
 import type { Note, Store } from '../../src/store/port.ts'
 import { openPostgresStore } from '../../src/store/postgres.ts'
+import { unopened } from '../../src/store/postgres-errors.ts'
 import { getSetting, setSetting } from '../../src/store/settings.ts'
 import { createTeam, listTeams } from '../../src/store/teams.ts'
 import { HandClock } from '../fakes/clock.ts'
@@ -46,6 +47,29 @@ describe.skipIf(withoutPostgres)('PostgreSQL', () => {
     expect(await store.run((tx) => migrate(tx, [...migrations, mended]))).toBe(1)
     expect(await store.run((tx) => migrate(tx, [...migrations, mended]))).toBe(2)
     await store.close()
+  })
+
+  test('a database that is not there, cannot be reached or is misspelt is refused in one sentence without the password', async () => {
+    const url = await server.makeDatabase()
+    const missing = new URL(url)
+    missing.pathname = '/no_such_database'
+    const away = new URL(url)
+    away.port = '1'
+    away.hostname = 'localhost'
+    const refusals = [
+      [missing.href, 'configuration', /no_such_database: the database does not exist/],
+      [away.href, 'unavailable', /localhost:1\/.* cannot be reached \(.*ECONNREFUSED/],
+      ['postgres://[bad', 'configuration', /not a valid address/],
+    ] as const
+    for (const [each, code, words] of refusals) {
+      const error: unknown = await openPostgresStore({ url: each }).catch((caught: unknown) => caught)
+      expect(error).toMatchObject({ code, detail: expect.stringMatching(words) })
+    }
+    const wrong = Object.assign(new Error('password authentication failed for user "ann"'), { code: '28P01' })
+    expect(unopened(wrong, 'postgres://ann:secret@db.example/x')).toMatchObject({
+      code: 'configuration',
+      detail: expect.stringMatching(/^PostgreSQL db\.example\/x refuses the user or the password (?!.*secret)/),
+    })
   })
 
   test('a database of a newer version is refused', async () => {

@@ -1,7 +1,7 @@
 // The store's contract on SQLite, and what only SQLite has: one process, one file.
 
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
@@ -101,4 +101,25 @@ test('a tick that cannot be written is refused to every caller in it, and the st
   await store.run((tx) => createTeam(tx, { id: 'team_a', name: 'a' }))
   expect(await store.read((tx) => listTeams(tx))).toHaveLength(1)
   await store.close()
+})
+
+test('what is no SQLite database is refused with its path, and left alone', async () => {
+  const clock = new HandClock()
+  const own = join(folder, 'foreign')
+  mkdirSync(own)
+  const text = join(own, 'notes.txt')
+  writeFileSync(text, 'a text that is no database at all')
+  const refusals = [
+    [text, /notes\.txt is no SQLite database/],
+    [own, /foreign is a folder/],
+    [join(own, 'no', 'such', 'folder.db'), /folder\.db cannot be opened/],
+    ['mysql://root:secret@host/x', /mysql:\/\/ is not supported/],
+  ] as const
+  for (const [url, words] of refusals) {
+    const error: unknown = await openStore({ url, clock }).catch((caught: unknown) => caught)
+    expect(error).toMatchObject({ code: 'configuration', detail: expect.not.stringContaining('secret') })
+    expect(error).toMatchObject({ detail: expect.stringMatching(words) })
+  }
+  expect(readdirSync(own)).toEqual(['notes.txt'])
+  expect(readFileSync(text, 'utf8')).toBe('a text that is no database at all')
 })

@@ -111,12 +111,15 @@ export class World implements AsyncDisposable {
   }
 
   /** Claims from every lane; a pinned lane only for its daemon, as routing has it. */
-  claim(daemonId: DaemonId, over: { max?: number; taskId?: string; store?: Store } = {}): Promise<Claimed[]> {
+  claim(
+    daemonId: DaemonId,
+    over: { max?: number; taskId?: string; store?: Store; unheard?: boolean } = {},
+  ): Promise<Claimed[]> {
     return (over.store ?? this.store).run(function* (tx) {
       const lanes = yield* lanesAfter(tx, 0)
       const mine = lanes.filter(({ needs }) => needs.daemon === null || needs.daemon === daemonId)
       const fits = mine.map((lane) => ({ laneId: lane.id, profileId: null, rank: 0 }))
-      const { max = 1, taskId = null } = over
+      const { max = 1, taskId = null, unheard = false } = over
       return yield* claimTasks(tx, {
         daemonId,
         daemonName: 'host',
@@ -125,6 +128,7 @@ export class World implements AsyncDisposable {
         max,
         taskId,
         dispatchMs,
+        unheard,
       })
     })
   }
@@ -229,6 +233,9 @@ const plainSpec: TaskSpec = {
   runningTimeoutMs: 7_200_000,
   setupTimeoutMs: 900_000,
   checkTimeoutMs: 900_000,
+  failover: 'patient',
+  onStall: 'notify',
+  stallTimeoutMs: 1_800_000,
   claimCondition: null,
   continueFrom: null,
   context: [],

@@ -15,6 +15,8 @@ export async function putBlob(
   requireCid(cid)
   await plane.blobs.put(cid, bytes)
   await plane.store.run((tx) => addBlob(tx, { teamId: caller.teamId, cid, bytes: bytes.length }))
+  // housekeeping may have taken the bytes between the two: from the row on it leaves them
+  if (!(await plane.blobs.has(cid))) await plane.blobs.put(cid, bytes)
   return { cid, bytes: bytes.length }
 }
 
@@ -23,6 +25,8 @@ export async function getBlob(plane: Plane, teamId: string, cid: string): Promis
   requireCid(cid)
   const known = await plane.store.read((tx) => hasBlob(tx, teamId, cid))
   const bytes = known ? await plane.blobs.get(cid) : null
+  if (known && bytes === null)
+    throw new Problem('not_found', `blob ${cid} is not in this server's data folder; all replicas have to share one`)
   if (bytes === null) throw new Problem('not_found', `there is no blob ${cid}`)
   return bytes
 }

@@ -1,10 +1,20 @@
 // What a claim hands out, as the daemon gets it.
 
-import { openAttempt } from '../../core/task.ts'
+import { Problem } from '../../core/problem.ts'
+import { isTerminal, openAttempt } from '../../core/task.ts'
 import type { ProfileView } from '../../protocol/fleet.ts'
 import type { Assignment } from '../../protocol/link.ts'
 import type { TaskRecord } from '../../store/port.ts'
+import { getTask } from '../../store/tasks.ts'
+import type { Plane } from '../plane.ts'
 import { viewTask } from './task-view.ts'
+
+/** Throws `unknown_task` or `invalid_state` for a task that nobody can claim any more: a claim of it would wait for nothing. */
+export async function requireUnended({ store }: Plane, teamId: string, taskId: string): Promise<void> {
+  const record = await store.read((tx) => getTask(tx, teamId, taskId))
+  if (record === null) throw new Problem('unknown_task', `there is no task ${JSON.stringify(taskId)} in this team`)
+  if (isTerminal(record.task)) throw new Problem('invalid_state', `${taskId} is ${record.task.status.state} already`)
+}
 
 /** The open attempt of a task as an assignment; null when it has none. */
 export function assignmentOf(record: TaskRecord, profile: ProfileView | null): Assignment | null {
@@ -34,6 +44,8 @@ export function assignmentOf(record: TaskRecord, profile: ProfileView | null): A
       runningTimeoutMs: task.runningTimeoutMs,
       setupTimeoutMs: task.setupTimeoutMs,
       checkTimeoutMs: task.checkTimeoutMs,
+      onStall: task.onStall,
+      stallTimeoutMs: task.stallTimeoutMs,
       correlationId: task.correlationId,
       hops: task.hops,
       createdBy: task.createdBy,

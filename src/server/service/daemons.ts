@@ -57,6 +57,7 @@ export function offerOf(record: DaemonRecord, profiles: readonly ProfileView[]):
     types,
     repos: repos.filter((repo) => repo.problem === null).map((repo) => repo.slug),
     harnesses: harnesses.filter((found) => found.ready).map((found) => found.name),
+    unnamed: harnesses.filter((found) => found.ready && found.explicit !== true).map((found) => found.name),
     profiles: record.profiles.flatMap((id) => {
       const profile = profiles.find((each) => each.id === id)
       return profile === undefined ? [] : [{ id, harness: profile.settings.harness ?? null }]
@@ -67,8 +68,10 @@ export function offerOf(record: DaemonRecord, profiles: readonly ProfileView[]):
 
 /** The same with its load, for the sentence about why a task is queued. `profiles`: at least those it serves. */
 export function candidateOf(record: DaemonRecord, profiles: readonly ProfileView[]): Candidate {
-  const { name, draining, running, maxAgents } = record
-  return { offer: offerOf(record, profiles), name, draining, running, maxAgents }
+  const { name, draining, running, maxAgents, shortOf } = record
+  const problems = record.harnesses.filter((found) => found.problem !== null && found.explicit !== true)
+  const harnessProblems = new Map(problems.map((found) => [found.name, found.problem ?? '']))
+  return { offer: offerOf(record, profiles), name, draining, running, maxAgents, shortOf, harnessProblems }
 }
 
 function viewDaemon({
@@ -79,7 +82,8 @@ function viewDaemon({
   drainAsked: _5,
   ...view
 }: DaemonRecord): DaemonView {
-  return view
+  // of a host that is away nobody knows what runs there; its last count would stand for ever
+  return view.connected ? view : { ...view, running: 0 }
 }
 
 function none(idOrName: string): Problem {

@@ -4,15 +4,15 @@ import { Problem } from '../../core/problem.ts'
 import { makeId } from '../../lib/ids.ts'
 import type { PoolView } from '../../protocol/fleet.ts'
 import * as pools from '../../store/pools.ts'
+import { tokenNameOf } from '../auth.ts'
 import type { AskedOf } from '../handler.ts'
 import type { Caller, Plane } from '../plane.ts'
 
 export async function createPool(plane: Plane, { caller, body }: AskedOf<'createPool'>): Promise<PoolView> {
   const id = makeId('pool', plane.clock.now())
   const { teamId } = caller
-  return plane.store.run((tx) =>
-    pools.createPool(tx, { id, teamId, name: body.name, connector: body.connector ?? null }),
-  )
+  const connector = body.connector === 'me' ? tokenNameOf(caller) : (body.connector ?? null)
+  return plane.store.run((tx) => pools.createPool(tx, { id, teamId, name: body.name, connector }))
 }
 
 export async function listPools(plane: Plane, caller: Caller): Promise<{ items: PoolView[] }> {

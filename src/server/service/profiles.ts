@@ -6,17 +6,24 @@ import type { ProfileView } from '../../protocol/fleet.ts'
 import * as profiles from '../../store/profiles.ts'
 import type { AskedOf } from '../handler.ts'
 import type { Caller, Plane } from '../plane.ts'
+import { requireHarness } from './task-names.ts'
 
 export async function createProfile(plane: Plane, { caller, body }: AskedOf<'createProfile'>): Promise<ProfileView> {
   const id = makeId('prof', plane.clock.now())
   const { name, ...settings } = body
-  return plane.store.run((tx) => profiles.createProfile(tx, { id, teamId: caller.teamId, name, settings }))
+  return plane.store.run(function* (tx) {
+    if (settings.harness !== undefined) yield* requireHarness(tx, caller.teamId, settings.harness)
+    return yield* profiles.createProfile(tx, { id, teamId: caller.teamId, name, settings })
+  })
 }
 
 export async function replaceProfile(plane: Plane, asked: AskedOf<'replaceProfile'>): Promise<ProfileView> {
   const { caller, params, body } = asked
   const { name, ...settings } = body
-  const next = await plane.store.run((tx) => profiles.replaceProfile(tx, caller.teamId, params.id, { name, settings }))
+  const next = await plane.store.run(function* (tx) {
+    if (settings.harness !== undefined) yield* requireHarness(tx, caller.teamId, settings.harness)
+    return yield* profiles.replaceProfile(tx, caller.teamId, params.id, { name, settings })
+  })
   if (next === null) throw none(params.id)
   return next
 }

@@ -1,13 +1,14 @@
 // What a person asked for → a task that can be stored: defaults filled in, names resolved to ids, contradictions refused.
 
-import { depth, maxConditionDepth } from '../../core/condition.ts'
+import { depth, maxConditionDepth, namedTasks } from '../../core/condition.ts'
 import type { TaskId } from '../../core/id.ts'
 import { Problem } from '../../core/problem.ts'
 import { cidOfJson } from '../../lib/cid.ts'
 import { limits } from '../../protocol/names.ts'
 import type { TaskCreate } from '../../protocol/task.ts'
+import { defaultStallMs } from '../../protocol/task.ts'
 import type { NewTask, TaskRecord, TaskSpec, Tx, Work } from '../../store/port.ts'
-import { getTask } from '../../store/tasks.ts'
+import { getTask, tasksAmong } from '../../store/tasks.ts'
 import type { Caller } from '../plane.ts'
 import { taskTimeouts } from '../settings.ts'
 import type { Resolved } from './task-names.ts'
@@ -26,6 +27,7 @@ export function* draftTask(tx: Tx, draft: Draft): Work<NewTask> {
   refuseUnfit(body, tx.now)
   const names = yield* resolveNames(tx, caller.teamId, body)
   const cause = yield* findCause(tx, caller.teamId, body.causeId)
+  yield* requireNamedTasks(tx, caller.teamId, body)
   const workspace = workspaceOf(body, names)
   return {
     id,
@@ -77,6 +79,16 @@ function* findCause(tx: Tx, teamId: string, causeId: string | undefined): Work<T
   return cause
 }
 
+/** A condition on a task that is not there could never be met. */
+function* requireNamedTasks(tx: Tx, teamId: string, { claimCondition }: TaskCreate): Work<void> {
+  if (claimCondition === undefined) return
+  const named = namedTasks(claimCondition)
+  const known = yield* tasksAmong(tx, teamId, named)
+  const missing = named.find((id) => !known.has(id))
+  if (missing !== undefined)
+    throw new Problem('unknown_task', `claimCondition: ${JSON.stringify(missing)} is not a task of this team`)
+}
+
 function hopsAfter(cause: TaskRecord | null): number {
   const hops = cause === null ? 0 : cause.hops + 1
   if (hops > limits.hops)
@@ -115,10 +127,13 @@ function specOf(body: TaskCreate, { profiles }: Resolved, workspace: TaskSpec['w
     autonomy: body.autonomy ?? only?.autonomy ?? 'full',
     workspace,
     checks: body.checks ?? [],
-    budgets: { maxBashTimeouts: 3, ...body.budgets },
+    budgets: body.budgets ?? {},
     runningTimeoutMs: body.runningTimeoutMs ?? only?.runningTimeoutMs ?? taskTimeouts.runningMs,
     setupTimeoutMs: body.setupTimeoutMs ?? taskTimeouts.setupMs,
     checkTimeoutMs: body.checkTimeoutMs ?? taskTimeouts.checkMs,
+    failover: body.failover ?? 'patient',
+    onStall: body.onStall ?? 'notify',
+    stallTimeoutMs: body.stallTimeoutMs ?? defaultStallMs,
     claimCondition: body.claimCondition ?? null,
     continueFrom: null,
     context: [],

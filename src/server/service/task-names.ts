@@ -1,6 +1,8 @@
 // The names in a task's body → what they stand for in its team. An unknown name is refused with a list of the known ones.
 
+import type { ProblemCode } from '../../core/problem.ts'
 import { Problem } from '../../core/problem.ts'
+import { nearest } from '../../lib/suggest.ts'
 import type { PoolView, ProfileView } from '../../protocol/fleet.ts'
 import type { TaskCreate } from '../../protocol/task.ts'
 import type { DaemonRecord } from '../../store/daemons.ts'
@@ -16,8 +18,8 @@ export interface Resolved {
   readonly profiles: readonly ProfileView[]
 }
 
-/** Harnesses that a task may name although no host has them yet; a host's own come from its offer. */
-const builtInHarnesses = ['claude-code', 'codex', 'gemini-cli', 'opencode', 'pi', 'acp', 'shell']
+/** Harnesses that every host knows, installed or not; a host's own come from its offer. */
+const builtInHarnesses = ['claude-code', 'codex', 'shell']
 
 /** Looks up what the body names. One that names nothing costs no query. */
 export function* resolveNames(tx: Tx, teamId: string, body: TaskCreate): Work<Resolved> {
@@ -35,14 +37,15 @@ export function* resolveNames(tx: Tx, teamId: string, body: TaskCreate): Work<Re
 function* requireRepo(tx: Tx, teamId: string, slug: string): Work<void> {
   if (yield* knownRepo(tx, teamId, slug)) return
   const known = (yield* listRepos(tx, teamId)).map((repo) => repo.slug)
-  throw new Problem('unknown_repo', `no host serves ${slug}; ${list('repositories', known)}`)
+  throw unknown('unknown_repo', 'repository', slug, known)
 }
 
-function* requireHarness(tx: Tx, teamId: string, harness: string): Work<void> {
+/** Throws `unknown_harness`. */
+export function* requireHarness(tx: Tx, teamId: string, harness: string): Work<void> {
   if (builtInHarnesses.includes(harness)) return
   const daemons = yield* listDaemons(tx, teamId)
   const known = new Set([...builtInHarnesses, ...daemons.flatMap((each) => each.harnesses.map((found) => found.name))])
-  if (!known.has(harness)) throw new Problem('unknown_harness', `${harness}; ${list('harnesses', [...known])}`)
+  if (!known.has(harness)) throw unknown('unknown_harness', 'harness', harness, [...known])
 }
 
 /** Throws `unknown_pool`. */
@@ -50,14 +53,14 @@ export function* requirePool(tx: Tx, teamId: string, idOrName: string): Work<Poo
   const pool = yield* findPool(tx, teamId, idOrName)
   if (pool !== null) return pool
   const known = (yield* listPools(tx, teamId)).map((each) => each.name)
-  throw new Problem('unknown_pool', `${idOrName}; ${list('pools', known)}`)
+  throw unknown('unknown_pool', 'pool', idOrName, known)
 }
 
 function* requireDaemon(tx: Tx, teamId: string, idOrName: string): Work<DaemonRecord> {
   const daemon = yield* findDaemon(tx, teamId, idOrName)
   if (daemon !== null) return daemon
   const known = (yield* listDaemons(tx, teamId)).map((each) => each.name)
-  throw new Problem('unknown_daemon', `${JSON.stringify(idOrName)}; ${list('daemons', known)}`)
+  throw unknown('unknown_daemon', 'daemon', idOrName, known)
 }
 
 /** Profiles in the order they were named, each once. */
@@ -67,7 +70,7 @@ export function* requireProfiles(tx: Tx, teamId: string, names: readonly string[
     const profile = yield* findProfile(tx, teamId, name)
     if (profile === null) {
       const known = (yield* listProfiles(tx, teamId)).map((each) => each.name)
-      throw new Problem('unknown_profile', `${name}; ${list('profiles', known)}`)
+      throw unknown('unknown_profile', 'profile', name, known)
     }
     found.set(profile.id, profile)
   }
@@ -83,9 +86,15 @@ function refuseOtherHarness(profiles: readonly ProfileView[], harness: string | 
   )
 }
 
-/** `known pools: a, b`; at most twenty, so that a problem stays readable. */
-function list(what: string, known: readonly string[]): string {
-  if (known.length === 0) return `there are no ${what} yet`
+/** `there is no pool "bild"; did you mean build? There are build, test`; at most twenty are named. */
+function unknown(code: ProblemCode, what: string, given: string, known: readonly string[]): Problem {
+  const none = `there is no ${what} ${JSON.stringify(given)}`
+  if (known.length === 0) return new Problem(code, `${none}; there is none at all yet`)
+  const near = nearest(given, known)
+  const meant = near === null ? '' : `; did you mean ${near}?`
   const shown = known.slice(0, 20).join(', ')
-  return `known ${what}: ${shown}${known.length > 20 ? ` and ${known.length - 20} more` : ''}`
+  return new Problem(
+    code,
+    `${none}${meant}${meant === '' ? '; there' : ' There'} ${known.length === 1 ? 'is' : 'are'} ${shown}${known.length > 20 ? ` and ${known.length - 20} more` : ''}`,
+  )
 }

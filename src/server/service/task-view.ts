@@ -3,16 +3,27 @@
 import { isOpen } from '../../core/attempt.ts'
 import type { Status } from '../../core/task.ts'
 import type { AttemptView, TaskView } from '../../protocol/task.ts'
+import { defaultStallMs } from '../../protocol/task.ts'
 import type { AttemptRecord, TaskRecord } from '../../store/port.ts'
 
-/** `why` is given for a single task only: it costs a look at the fleet. */
-export function viewTask(record: TaskRecord, why: string | null = null): TaskView {
+export interface ViewFacts {
+  /** For a single task only: it costs a look at the fleet. */
+  readonly why?: string | null
+  /** An agent that last spoke before this is shown as stalled, ms; none: nobody asks. */
+  readonly stalledBefore?: number
+}
+
+export function viewTask(record: TaskRecord, { why = null, stalledBefore = 0 }: ViewFacts = {}): TaskView {
   const { task, spec, needs } = record
   return {
     id: task.id,
     state: task.status.state,
     ...viewStatus(task.status),
     ...spec,
+    // documents of an older server lack these
+    failover: spec.failover ?? 'patient',
+    onStall: spec.onStall ?? 'notify',
+    stallTimeoutMs: spec.stallTimeoutMs ?? defaultStallMs,
     ...task.terms,
     retryOn: [...task.terms.retryOn],
     ...needs,
@@ -32,7 +43,7 @@ export function viewTask(record: TaskRecord, why: string | null = null): TaskVie
     queuedAt: record.queuedAt,
     endedAt: record.endedAt,
     why,
-    attempts: record.attempts.map(viewAttempt),
+    attempts: record.attempts.map((attempt) => viewAttempt(attempt, stalledBefore)),
   }
 }
 
@@ -60,7 +71,17 @@ function viewStatus(status: Status): StatusView {
   }
 }
 
-function viewAttempt(record: AttemptRecord): AttemptView {
+/**
+ * Since when the agent is silent, if that was before `stalledBefore`. Only of an attempt that runs on a host that is heard, and not while it
+ * waits for a person.
+ */
+export function stalledSince({ attempt, asks, lastEventAt, runningAt }: AttemptRecord, before: number): number | null {
+  if (!isOpen(attempt) || attempt.state !== 'running' || attempt.ownership !== 'held' || asks > 0) return null
+  const since = Math.max(lastEventAt ?? 0, runningAt ?? 0)
+  return since > 0 && since <= before ? since : null
+}
+
+function viewAttempt(record: AttemptRecord, stalledBefore: number): AttemptView {
   const { attempt, outcome } = record
   return {
     n: attempt.n,
@@ -83,6 +104,7 @@ function viewAttempt(record: AttemptRecord): AttemptView {
     leaseExpiresAt: record.leaseUntil,
     lastHeartbeatAt: record.lastHeartbeatAt,
     lastEventAt: record.lastEventAt,
+    stalledSince: stalledSince(record, stalledBefore),
     eventCount: record.eventCount,
     exitCode: outcome?.exitCode ?? null,
     signal: outcome?.signal ?? null,

@@ -27,14 +27,13 @@ export async function createTask(plane: Plane, asked: AskedOf<'createTask'>): Pr
   const { caller, body, idempotencyKey } = asked
   const id = makeId('task', plane.clock.now())
   const create = function* (tx: Tx) {
-    const { taskId } = yield* storeTask(tx, yield* draftTask(tx, { id, caller, body, idempotencyKey }))
-    return yield* requireTask(tx, caller.teamId, taskId)
+    return (yield* storeTask(tx, yield* draftTask(tx, { id, caller, body, idempotencyKey }))).record
   }
-  return viewTask(await plane.store.run(create, { group: true }))
+  return viewTask(await plane.store.run(create, { group: true, independent: true }))
 }
 
 export async function readTask(plane: Plane, teamId: string, id: string): Promise<TaskView> {
-  return plane.store.read((tx) => readWithWhy(tx, teamId, id))
+  return plane.store.read((tx) => readWithWhy(plane, tx, teamId, id))
 }
 
 /** The task, and whether anything more can happen in its transcript. */
@@ -44,7 +43,7 @@ export async function readForFollowers(
   id: string,
 ): Promise<{ view: TaskView; over: boolean }> {
   return plane.store.read(function* (tx) {
-    const view = yield* readWithWhy(tx, teamId, id)
+    const view = yield* readWithWhy(plane, tx, teamId, id)
     const ended = view.endedAt !== null && view.attempts.every((attempt) => attempt.endedAt !== null)
     return { view, over: ended }
   })
@@ -60,7 +59,10 @@ export async function listTasks(
     // A removed daemon is still the one that ran a task: its id is taken as it is.
     const daemon = named === undefined ? undefined : ((yield* findDaemon(tx, teamId, named))?.id ?? named)
     const { records, nextCursor } = yield* storedTasks(tx, { ...rest, teamId, states, daemon, limit })
-    return { items: records.map((record) => viewTask(record)), nextCursor }
+    return {
+      items: records.map((record) => viewTask(record, { stalledBefore: tx.now - plane.settings.stalledMs })),
+      nextCursor,
+    }
   })
 }
 
@@ -111,7 +113,7 @@ async function changeTask(plane: Plane, caller: Caller, id: string, command: ByH
     if (moved.is === 'missing') throw new Problem('not_found', `there is no task ${id}`)
     if (moved.is === 'refused') throw new Problem(moved.refusal.code, moved.refusal.detail)
     if (command.type === 'cancel' && moved.entries.length > 0) yield* tellOwner(tx, moved.record)
-    return yield* viewWithWhy(tx, moved.record)
+    return yield* viewWithWhy(plane, tx, moved.record)
   })
 }
 
@@ -122,15 +124,17 @@ function* tellOwner(tx: Tx, record: TaskRecord): Work<void> {
   yield* sendMessage(tx, open.daemonId, 'cancel', { attemptId: open.id, epoch: open.epoch })
 }
 
-function* readWithWhy(tx: Tx, teamId: string, id: string): Work<TaskView> {
-  return yield* viewWithWhy(tx, yield* requireTask(tx, teamId, id))
+function* readWithWhy(plane: Plane, tx: Tx, teamId: string, id: string): Work<TaskView> {
+  return yield* viewWithWhy(plane, tx, yield* requireTask(tx, teamId, id))
 }
 
-function* viewWithWhy(tx: Tx, record: TaskRecord): Work<TaskView> {
+function* viewWithWhy({ settings }: Plane, tx: Tx, record: TaskRecord): Work<TaskView> {
   const { teamId, needs } = record
   const { now } = tx
+  const stalledBefore = now - settings.stalledMs
   if (!needsFleet(record, now)) {
-    return viewTask(record, whyNotAtWork(record, { now, candidates: [], names: new Map() }))
+    const why = whyNotAtWork(record, { now, stalledBefore, candidates: [], names: new Map() })
+    return viewTask(record, { why, stalledBefore })
   }
   const daemons = yield* listDaemons(tx, teamId)
   const named: { id: string; name: string }[] = [...daemons]
@@ -139,5 +143,8 @@ function* viewWithWhy(tx: Tx, record: TaskRecord): Work<TaskView> {
   named.push(...profiles)
   const candidates = daemons.filter((each) => each.connectionId !== null).map((each) => candidateOf(each, profiles))
   const names = new Map(named.map((each) => [each.id, each.name]))
-  return viewTask(record, whyNotAtWork(record, { now, candidates, names }))
+  return viewTask(record, {
+    why: whyNotAtWork(record, { now, stalledBefore, candidates, names }),
+    stalledBefore,
+  })
 }

@@ -2,7 +2,7 @@
 
 import { Problem } from '../../core/problem.ts'
 import type { TranscriptEvent } from '../../protocol/events.ts'
-import { readEvents } from '../../store/events.ts'
+import { lastEvent, readEvents } from '../../store/events.ts'
 import type { AttemptRecord, TaskRecord } from '../../store/port.ts'
 import type { AskedOf } from '../handler.ts'
 import type { Plane } from '../plane.ts'
@@ -35,15 +35,21 @@ export async function eventsAfter(
   return page.events
 }
 
+/** The place of a task's last event; `{attempt: 0, seq: 0}` when there is none. The caller has checked the team. */
+export async function endOfEvents(plane: Plane, taskId: string): Promise<{ attempt: number; seq: number }> {
+  return plane.store.read((tx) => lastEvent(tx, taskId))
+}
+
 /** The patch of an attempt, by default the last one's; empty when nothing changed. Throws `not_found` saying why there is none. */
 export async function readDiff(plane: Plane, { caller, params, query }: AskedOf<'getTaskDiff'>): Promise<Uint8Array> {
   const record = await plane.store.read((tx) => requireTask(tx, caller.teamId, params.id))
   const attempt = pick(record, query.attempt)
   const evidence = attempt.outcome?.evidence ?? null
   const which = `attempt ${attempt.attempt.n} of ${record.task.id}`
-  if (evidence === null) throw new Problem('not_found', `${which} has no evidence and so no diff`)
+  if (evidence === null) throw new Problem('invalid_state', `${which} has no evidence and so no diff`)
   if (evidence.diffCid !== null) return await getBlob(plane, caller.teamId, evidence.diffCid)
-  if (evidence.diffWithheld !== null) throw new Problem('not_found', `${which}: ${evidence.diffWithheld}`)
+  if (evidence.diffWithheld !== null)
+    throw new Problem('invalid_state', `${which} has its diff on its host: ${evidence.diffWithheld}`)
   return new Uint8Array()
 }
 

@@ -1,14 +1,19 @@
 // Why a task is not at work, in a sentence a person can act on.
 
+import { isOpen } from '../../core/attempt.ts'
 import type { Condition } from '../../core/condition.ts'
 import { openAttempt } from '../../core/task.ts'
 import type { Candidate } from '../../core/why-queued.ts'
 import { whyQueued } from '../../core/why-queued.ts'
+import { formatDuration } from '../../lib/duration.ts'
 import type { TaskRecord } from '../../store/port.ts'
+import { stalledSince } from './task-view.ts'
 
 /** What the sentence may need to know. `names`: id → name, so that it speaks of pools and profiles as people do. */
 export interface WhyFacts {
   readonly now: number
+  /** An agent that last spoke before this is stalled, ms. */
+  readonly stalledBefore: number
   /** Connected daemons of the task's team. */
   readonly candidates: readonly Candidate[]
   readonly names: ReadonlyMap<string, string>
@@ -19,25 +24,45 @@ export function needsFleet({ task }: TaskRecord, now: number): boolean {
   return task.status.state === 'queued' && task.status.notBefore <= now
 }
 
-/** Null for a task at work or at its end. */
+/** Null for a task whose agent speaks, or at its end. */
 export function whyNotAtWork(record: TaskRecord, facts: WhyFacts): string | null {
   const { status } = record.task
   switch (status.state) {
     case 'waiting':
       return status.on.map((each) => waitsFor(record, each)).join('; ')
     case 'queued':
-      if (status.notBefore > facts.now) return `waits out a backoff until ${time(status.notBefore)}`
+      if (status.notBefore > facts.now) return `${lastFailure(record)}; it is tried again at ${time(status.notBefore)}`
       return named(whyQueued(record.needs, facts.candidates), facts.names)
     case 'parked':
       return parked(record, status.why, status.until)
-    case 'preparing':
     case 'running':
+      return stalled(record, facts.stalledBefore)
+    case 'preparing':
     case 'completed':
     case 'failed':
     case 'cancelled':
     case 'expired':
       return null
   }
+}
+
+/** What the backoff is for: the next attempt may well end the same way. */
+function lastFailure({ attempts }: TaskRecord): string {
+  const last = attempts.at(-1)?.attempt
+  if (last === undefined || isOpen(last)) return 'it waits'
+  const detail = last.detail === '' ? '' : `: ${last.detail}`
+  return `attempt ${last.n} ended with ${last.reason ?? last.state}${detail}`
+}
+
+function stalled({ attempts, spec }: TaskRecord, before: number): string | null {
+  const last = attempts.at(-1)
+  const since = last === undefined ? null : stalledSince(last, before)
+  if (since === null) return null
+  const { onStall, stallTimeoutMs } = spec
+  const waits = onStall === 'notify' || stallTimeoutMs === 0
+  const ends = onStall === 'abort' ? 'it is given back' : 'it fails'
+  const next = waits ? 'it goes on until you cancel it' : `${ends} after ${formatDuration(stallTimeoutMs)} of silence`
+  return `stalled: no word from the agent since ${time(since)}; ${next}`
 }
 
 function waitsFor({ spec, runAt }: TaskRecord, on: 'condition' | 'run_at' | 'session_busy'): string {

@@ -137,6 +137,20 @@ export function attemptsContract(opener: Opener): void {
     expect(await world.claim(await world.daemon('beta'))).toEqual([])
   })
 
+  test('a task that a silent owner let lapse is for others, until it speaks again', async () => {
+    await using world = await World.make(opener)
+    const alpha = await world.daemon('alpha')
+    const { record } = await world.running(alpha)
+    world.clock.advance(leaseMs)
+    await world.sweep()
+    world.clock.advance(graceMs)
+    await world.sweep()
+    expect(await world.state(record.task.id)).toBe('queued')
+    expect(await world.claim(alpha, { unheard: true })).toEqual([])
+    expect(await world.claim(alpha, { unheard: true, taskId: record.task.id })).toEqual([])
+    expect(await world.claim(alpha)).toMatchObject([{ n: 2 }])
+  })
+
   test('a superseded daemon cannot report success; what it made is salvaged once, and shown', async () => {
     await using world = await World.make(opener)
     const alpha = await world.daemon('alpha')

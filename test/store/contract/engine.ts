@@ -3,7 +3,8 @@
 import { expect, test } from 'vitest'
 import { Problem } from '../../../src/core/problem.ts'
 import { makeId } from '../../../src/lib/ids.ts'
-import type { Note, Tx, Work } from '../../../src/store/port.ts'
+import { taskLog } from '../../../src/store/log.ts'
+import type { NewTask, Note, Tx, Work } from '../../../src/store/port.ts'
 import { getSetting, setSetting } from '../../../src/store/settings.ts'
 import { createTask } from '../../../src/store/tasks.ts'
 import { createTeam, listTeams } from '../../../src/store/teams.ts'
@@ -62,6 +63,26 @@ export function engineContract(opener: Opener): void {
     expect(new Set(made.map((each) => each.taskId)).size).toBe(600)
     const claimed = await world.claim(makeId('dmn', 0), { max: 600 })
     expect(claimed).toHaveLength(600)
+  })
+
+  test('creates that are sent as one keep their own logs, lanes and answers, and one that fails takes nobody along', async () => {
+    await using world = await World.make(opener)
+    const create = (given: NewTask) =>
+      world.store.run((tx) => createTask(tx, given), { group: true, independent: true })
+    const given = Array.from({ length: 150 }, (_, i) => world.newTask({ needs: { role: `role-${i % 7}` } }))
+    const twice = world.newTask({ idempotency: { key: 'k', bodyHash: 'one' } })
+    const other = world.newTask({ idempotency: { key: 'k', bodyHash: 'other' } })
+    const [made, refused] = await Promise.all([
+      Promise.all([...given, twice].map(create)),
+      create(other).then(null, (error: unknown) => error),
+    ])
+    expect(made.map((each) => each.taskId)).toEqual([...given, twice].map((each) => each.id))
+    expect(refused).toMatchObject({ code: 'idempotency_conflict' })
+    for (const { taskId, record } of made) {
+      expect(await world.task(taskId)).toEqual(record)
+      const log = await world.store.read((tx) => taskLog(tx, taskId))
+      expect(log.map((line) => line.entry.type)).toEqual(['created', 'queued'])
+    }
   })
 
   test('a closed store refuses commands', async () => {

@@ -33,7 +33,7 @@ export function tasksContract(opener: Opener): void {
     const other = world.newTask({ idempotency: { key: 'k', bodyHash: 'other' } })
     await expect(world.store.run((tx) => createTask(tx, other))).rejects.toMatchObject({ code: 'idempotency_conflict' })
     const foreign = world.newTask({ idempotency: once, needs: { teamId: 'team_other' } })
-    expect(await world.store.run((tx) => createTask(tx, foreign))).toEqual({ taskId: foreign.id, created: true })
+    expect(await world.store.run((tx) => createTask(tx, foreign))).toMatchObject({ taskId: foreign.id, created: true })
   })
 
   test('a task waits for the tasks its condition names, through a chain', async () => {
