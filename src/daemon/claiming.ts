@@ -1,6 +1,7 @@
 // Asks for work while there is room: one claim is held at the server; a place that frees asks again at once.
 
 import type { Clock } from '../core/clock.ts'
+import { Problem } from '../core/problem.ts'
 import type { Log } from '../lib/log.ts'
 import type { Assignment } from '../protocol/link.ts'
 import type { Link } from './link/link.ts'
@@ -55,7 +56,10 @@ export class Claiming {
     })
   }
 
-  /** One claim; gives how many were assigned, or null when the server could not be asked. */
+  /**
+   * One claim; gives how many were assigned, or null when the server could not be asked. Throws `unknown_task` or `invalid_state` when the
+   * named task is not there or has ended: asking again would change nothing.
+   */
   async ask({ waitMs, taskId }: { waitMs: number; taskId: string | null }): Promise<number | null> {
     const { link, clock, log, free, onAssigned } = this.#options
     try {
@@ -63,9 +67,16 @@ export class Claiming {
       for (const assignment of assignments) onAssigned(assignment)
       return assignments.length
     } catch (error) {
+      if (taskId !== null && isOver(error, taskId)) throw error
       log.debug({ reason: error instanceof Error ? error.message : String(error) }, 'claim not answered')
       await clock.sleep(againMs)
       return null
     }
   }
+}
+
+/** `invalid_state` is also said of a connection that has to register again; then the detail does not begin with the task. */
+function isOver(error: unknown, taskId: string): boolean {
+  if (!(error instanceof Problem)) return false
+  return error.code === 'unknown_task' || (error.code === 'invalid_state' && error.detail.startsWith(`${taskId} `))
 }

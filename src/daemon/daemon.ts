@@ -6,6 +6,8 @@ import { Problem } from '../core/problem.ts'
 import { readFileIfThere, writeFileAtomic } from '../lib/atomic-file.ts'
 import { capstanHome } from '../lib/env.ts'
 import { withLock } from '../lib/lock.ts'
+import type { Ended } from './errand.ts'
+import { readRetention } from './gc/retention.ts'
 import { makeHostProbe } from './harness/probe.ts'
 import { makeRegistry } from './harness/registry.ts'
 import { readSecretDir } from './harness/secret-dir.ts'
@@ -26,7 +28,7 @@ import { chooseContainment } from './supervisor/containment/cgroup.ts'
 export interface RunningDaemon {
   readonly daemonId: string
   /** Settles when the daemon ends by itself: `once` and `batch` when done, any mode when the server refuses it for good. */
-  readonly done: Promise<{ readonly exitCode: number }>
+  readonly done: Promise<Ended>
   /** `agents: true` ends them and gives their work back; false leaves them to the next start. `now` does not wait for the server. */
   stop(how: { readonly agents: boolean; readonly now?: boolean }): Promise<void>
 }
@@ -55,6 +57,7 @@ async function startLocked(options: DaemonOptions, state: StateFolder, unlock: (
   const home = capstanHome(env)
   const registryPath = join(options.dataDir, 'repos.json')
   const policy = readPolicy(join(home, 'policy.toml'), options.serverUrl)
+  const retention = readRetention(join(home, 'daemon.toml'))
   const harnesses = makeRegistry(customTables(join(home, 'daemon.toml')))
   for (const path of options.workspaces) await addRepo(registryPath, { path })
   const secrets = () => readSecretDir(options.secretDir)
@@ -87,8 +90,10 @@ async function startLocked(options: DaemonOptions, state: StateFolder, unlock: (
     containment: await chooseContainment(clock),
     orphanAfterMs,
     graceMs,
+    checkpointIntervalMs: options.checkpointIntervalMs ?? null,
+    flushMs: options.flushIntervalMs,
   }
-  const loops = new Loops({ options, state, client, offering, deps })
+  const loops = new Loops({ options, state, client, offering, retention, deps })
   const release = () => {
     journal[Symbol.dispose]()
     unlock()

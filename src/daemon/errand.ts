@@ -17,31 +17,44 @@ export interface Errand {
 /** How long `once` waits for its task to become claimable before it says that it is not, ms. */
 const onceWaitMs = 30_000
 
-/** Gives the exit code: 0 done, 1 the task failed or could not be had. */
-export function errand(errandOf: Errand): Promise<number> {
+/** How a daemon ended by itself; with the problem, when there is one to tell. */
+export interface Ended {
+  readonly exitCode: number
+  readonly problem?: Problem
+}
+
+/** Exit codes: 0 done, 1 the task failed, has ended or could not be had, 64 there is no such task. */
+export async function errand(errandOf: Errand): Promise<Ended> {
   const { options } = errandOf
   switch (options.mode) {
     case 'once':
-      return once(errandOf, options.taskId)
+      return await once(errandOf, options.taskId).catch(refused)
     case 'batch':
-      return batch(errandOf, options)
+      return { exitCode: await batch(errandOf, options) }
     case 'poll':
       throw new Error('poll has no end')
   }
 }
 
-async function once({ claiming, runs, options }: Errand, taskId: string): Promise<number> {
+function refused(error: unknown): Ended {
+  if (!(error instanceof Problem)) throw error
+  if (error.code === 'unknown_task') return { exitCode: 64, problem: error }
+  if (error.code === 'invalid_state') return { exitCode: 1, problem: error }
+  throw error
+}
+
+async function once({ claiming, runs, options }: Errand, taskId: string): Promise<Ended> {
   const before = runs.outcomes.length
   if (runs.size === 0) {
     const assigned = await claiming.ask({ waitMs: onceWaitMs, taskId })
     if (assigned === null) throw new Problem('not_connected', 'the server could not be asked for the task')
     if (assigned === 0) {
       options.log.error({ taskId }, 'the task cannot be claimed here; capstan task show says why')
-      return 1
+      return { exitCode: 1 }
     }
   }
   await runs.idle()
-  return runs.outcomes.slice(before).every((outcome) => outcome === 'result') ? 0 : 1
+  return { exitCode: runs.outcomes.slice(before).every((outcome) => outcome === 'result') ? 0 : 1 }
 }
 
 async function batch(

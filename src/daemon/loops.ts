@@ -3,15 +3,20 @@
 import type { Client } from '../client/client.ts'
 import { Problem } from '../core/problem.ts'
 import { messageOf } from '../lib/error-text.ts'
-import { makeId } from '../lib/ids.ts'
 import type { FromDaemonBody, FromDaemonReply } from '../protocol/link.ts'
 import { protocolVersion } from '../protocol/link.ts'
+import type { Boot } from './boot.ts'
+import { beginBoot } from './boot.ts'
 import { Claiming } from './claiming.ts'
 import { deliverMessage } from './delivery.ts'
+import type { Ended } from './errand.ts'
+import { Cleaning } from './gc/cleaning.ts'
+import type { Retention } from './gc/retention.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { defaultMaxAgents, platformName, roomAt } from './host.ts'
-import type { Push } from './link/connection.ts'
+import { watchJumps } from './jump.ts'
 import { Link } from './link/link.ts'
+import type { Push } from './link/wire.ts'
 import type { Offering } from './offering.ts'
 import type { DaemonOptions } from './options.ts'
 import type { Sender } from './outbox/sender.ts'
@@ -19,51 +24,63 @@ import { sendOutbox } from './outbox/sender.ts'
 import type { RunDeps } from './run/deps.ts'
 import { Runs } from './runs.ts'
 import type { StateFolder } from './state-folder.ts'
+import type { Systemd } from './systemd.ts'
+import { systemdOf } from './systemd.ts'
 
 export interface LoopsInput {
   readonly options: DaemonOptions
   readonly state: StateFolder
   readonly client: Client
   readonly offering: Offering
+  readonly retention: Retention
   readonly deps: Omit<RunDeps, 'changed' | 'poke'>
 }
 
 /** Supervisors are told that their daemon lives, and the disk is looked at, this often, ms. */
 const touchMs = 10_000
 const defaultHeartbeatMs = 10_000
+/** Where sockets were blocked they are tried again this often, ms. */
+const defaultSocketRetryMs = 60_000
 /** What is said last gets this long to reach the server when the daemon stops, ms. */
 const flushMs = 5_000
 
 export class Loops {
   readonly #input: LoopsInput
   readonly #stop = new AbortController()
-  readonly #bootId: string
+  readonly #boot: Boot
+  readonly #systemd: Systemd
   readonly #maxAgents: number
   readonly #link: Link
   readonly #runs: Runs
   readonly #heartbeat: Heartbeat
   readonly #claiming: Claiming
   readonly #sender: Sender
+  readonly #cleaning: Cleaning
   readonly #registered = Promise.withResolvers<string>()
-  readonly #done = Promise.withResolvers<{ exitCode: number }>()
+  readonly #done = Promise.withResolvers<Ended>()
   #draining = false
   #heartbeatMs = defaultHeartbeatMs
   #stopped: Promise<void> | null = null
   #shortOf: string | null = null
+  #tendedAt = 0
 
   constructor(input: LoopsInput) {
     this.#input = input
     const { options, client, state, deps } = input
     const { clock, log } = options
-    this.#bootId = makeId('boot', clock.now())
+    this.#boot = beginBoot(state, clock.now())
+    this.#systemd = systemdOf(options)
     this.#maxAgents = options.maxAgents ?? defaultMaxAgents()
     this.#link = new Link({
       url: options.serverUrl,
+      transport: options.transport ?? 'auto',
+      socketRetryMs: options.socketRetryMs ?? defaultSocketRetryMs,
       token: options.token,
       env: options.env,
       clock,
       log,
       registration: () => this.#registration(),
+      beatMs: (reply) => options.heartbeatIntervalMs ?? reply.heartbeatIntervalMs,
       onRegistered: (reply) => this.#onRegistered(reply),
       onPush: (push) => this.#onPush(push),
     })
@@ -91,15 +108,25 @@ export class Loops {
       onAcknowledged: (attemptId, kind) => {
         if (kind === 'request') return
         this.#runs.delivered(attemptId)
+        this.#cleaning.delivered(attemptId)
         this.#heartbeat.nudge() // the server's count of what runs here is of the last beat
       },
       clock,
       log,
       signal: this.#stop.signal,
     })
+    this.#cleaning = new Cleaning({
+      dataDir: options.dataDir,
+      stateDir: state.dir,
+      retention: input.retention,
+      clock,
+      log,
+      short: () => roomAt(options.dataDir, options.minFreeDiskBytes).shortOf !== null,
+      checkpoint: () => this.#runs.checkpointAll(),
+    })
   }
 
-  get done(): Promise<{ readonly exitCode: number }> {
+  get done(): Promise<Ended> {
     return this.#done.promise
   }
 
@@ -115,9 +142,19 @@ export class Loops {
     this.#own(this.#heartbeat.keep(signal), 'heartbeat')
     this.#own(this.#tend(signal), 'tending')
     this.#own(
+      watchJumps(options.clock, signal, (ms) => this.#jumped(ms)),
+      'watching the clock',
+    )
+    this.#own(
+      this.#systemd.watch(() => this.#healthy(), signal),
+      'watchdog',
+    )
+    await this.#systemd.ready()
+    this.#own(
       offering.watch(signal, () => this.#link.refresh()),
       'offering',
     )
+    this.#own(this.#cleaning.keep(signal), 'cleaning')
     if (options.mode === 'poll') this.#own(this.#claiming.poll(signal), 'claiming')
     else this.#own(this.#errand(signal), options.mode)
     return daemonId
@@ -138,6 +175,7 @@ export class Loops {
 
   async #end(agents: boolean, now: boolean): Promise<void> {
     const { clock } = this.#input.options
+    void this.#systemd.stopping() // never rejects; nothing waits for it
     if (agents) await this.#runs.abortAll('the daemon is stopping')
     else await this.#runs.leaveAll()
     if (!now && this.#link.connected) {
@@ -145,7 +183,7 @@ export class Loops {
       await Promise.race([this.#sender.settled(), clock.sleep(flushMs, this.#stop.signal).catch(() => {})])
     }
     this.#stop.abort(new Error('the daemon stopped'))
-    this.#link.close()
+    await this.#link.close()
   }
 
   async #keepLink(): Promise<void> {
@@ -153,7 +191,7 @@ export class Loops {
     try {
       await this.#link.keep({ patient: mode === 'poll' })
     } catch (error) {
-      this.#registered.reject(error)
+      this.#registered.reject(asOurs(error))
       this.#done.resolve({ exitCode: exitCodeOf(error) })
       this.#input.options.log.error({ reason: messageOf(error) }, 'server refuses this daemon')
     }
@@ -181,8 +219,10 @@ export class Loops {
       maxAgents: this.#maxAgents,
       freeDiskBytes: room.freeDiskBytes,
       freeMemoryBytes: room.freeMemoryBytes,
+      shortOf: room.shortOf,
     }
-    return { protocol: protocolVersion, key: state.key, bootId: this.#bootId, offer, running: this.#runs.reports() }
+    const { id: bootId, replaces } = this.#boot
+    return { protocol: protocolVersion, key: state.key, bootId, replaces, offer, running: this.#runs.reports() }
   }
 
   #onRegistered(reply: FromDaemonReply<'register'>): void {
@@ -214,6 +254,7 @@ export class Loops {
   }
 
   #beat(): FromDaemonBody<'heartbeat'> {
+    this.#look()
     const { freeDiskBytes, freeMemoryBytes } = roomAt(this.#input.options.dataDir, null)
     return { runs: this.#runs.reports(), draining: this.#draining, freeDiskBytes, freeMemoryBytes }
   }
@@ -237,31 +278,65 @@ export class Loops {
   async #tend(signal: AbortSignal): Promise<void> {
     const { clock } = this.#input.options
     while (!signal.aborted) {
+      this.#tendedAt = clock.monotonic()
       this.#runs.touch(clock.now())
-      this.#look()
+      try {
+        this.#look()
+      } catch (error) {
+        this.#input.options.log.warn({ error: messageOf(error) }, 'host not looked at; again at the next look')
+      }
       await clock.sleep(touchMs, signal)
     }
+  }
+
+  /** The host slept, or its clock was set: deadlines keep their distance, and both sides say what they believe. */
+  #jumped(ms: number): void {
+    this.#input.options.log.warn({ jumpedMs: Math.round(ms) }, 'clock jumped, or the host slept; registering anew')
+    this.#runs.shift(ms)
+    this.#runs.touch(this.#input.options.clock.now())
+    this.#link.renew()
+  }
+
+  /** Its loops turn and its journal answers. A server that is away is no illness of the daemon. */
+  #healthy(): boolean {
+    const { deps, options } = this.#input
+    try {
+      deps.journal.outbox.depth()
+    } catch {
+      return false
+    }
+    return options.clock.monotonic() - this.#tendedAt < 3 * touchMs
   }
 
   #look(): void {
     const { dataDir, minFreeDiskBytes, log } = this.#input.options
     const { shortOf } = roomAt(dataDir, minFreeDiskBytes)
-    if (shortOf !== null && this.#shortOf === null) log.warn({ reason: shortOf }, 'no work is taken')
-    if (shortOf === null && this.#shortOf !== null) this.#claiming.changed()
+    const [was, is] = [this.#shortOf !== null, shortOf !== null]
     this.#shortOf = shortOf
+    if (is === was) return
+    if (is) {
+      log.warn({ reason: shortOf }, 'no work is taken')
+      this.#cleaning.short()
+    } else {
+      log.info('there is disk again; work is taken')
+      this.#claiming.changed()
+    }
+    this.#link
+      .refresh()
+      .catch((error) => log.debug({ error: messageOf(error) }, 'offer not sent; the next registration says it'))
   }
 
   /** `once` and `batch`: claims, works, and ends the daemon with an exit code. */
   async #errand(signal: AbortSignal): Promise<void> {
     const { errand } = await import('./errand.ts')
-    const exitCode = await errand({
+    const ended = await errand({
       options: this.#input.options,
       claiming: this.#claiming,
       runs: this.#runs,
       client: this.#input.client,
       signal,
     })
-    this.#done.resolve({ exitCode })
+    this.#done.resolve(ended)
   }
 
   /** Every loop has an owner: what it throws after the stop is its end, before it is a fault of ours. */
@@ -274,11 +349,17 @@ export class Loops {
   }
 }
 
+/** A name that the server does not know is this host's own configuration. */
+function asOurs(error: unknown): unknown {
+  const named = error instanceof Problem && (error.code === 'unknown_pool' || error.code === 'unknown_profile')
+  return named ? new Problem('configuration', error.detail, { cause: error }) : error
+}
+
 /** SPEC 6: 5 another daemon has this id, 7 version too old, 77 not authorised, 69 server unreachable, 78 configuration. */
 function exitCodeOf(error: unknown): number {
   if (!(error instanceof Problem)) return 75
   if (error.code === 'daemon_running') return 5
   if (error.code === 'protocol_unsupported') return 7
-  if (error.code === 'unauthorized' || error.code === 'forbidden') return 77
+  if (['unauthorized', 'forbidden', 'pool_connector_mismatch'].includes(error.code)) return 77
   return error.code === 'not_connected' ? 69 : 78
 }

@@ -100,7 +100,9 @@ export class Offering {
   async #detect(): Promise<HarnessFound[]> {
     const { harnesses, policy } = this.#options
     const probe = this.#options.probe()
-    const found = await Promise.all(harnesses.map((harness) => harness.detect(probe)))
+    const found = await Promise.all(
+      harnesses.map(async (harness) => ({ ...(await harness.detect(probe)), explicit: harness.explicit })),
+    )
     return found.map((each) => {
       if (each.name === shell.name && !policy.allowShell)
         return { ...each, ready: false, problem: "the host's policy.toml does not allow it: allowShell = true" }

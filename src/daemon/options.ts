@@ -3,10 +3,15 @@
 import type { Clock } from '../core/clock.ts'
 import type { Env } from '../lib/env.ts'
 import type { Log } from '../lib/log.ts'
+import type { Transport } from './link/dial.ts'
 
 interface Settings {
   readonly serverUrl: string
   readonly token: string
+  /** How to reach the server; default auto. */
+  readonly transport?: Transport
+  /** How often a socket is tried while posts stand in for it; default 60 s. */
+  readonly socketRetryMs?: number | null
   readonly dataDir: string
   readonly identity: string
   /** Default: `hostname:workspace`. */
@@ -29,6 +34,8 @@ interface Settings {
   readonly minFreeDiskBytes: number | null
   /** Default: as the server asks. */
   readonly heartbeatIntervalMs: number | null
+  /** Between checkpoints of a working agent; default 5 min, 0: none. */
+  readonly checkpointIntervalMs?: number | null
   /** How long lines may wait to be sent together; default 200 ms. */
   readonly flushIntervalMs: number | null
   /** Folder of secrets for runs: file name = variable. */

@@ -1,6 +1,10 @@
 // The runs of this daemon: taken up at a claim or from the journal, kept within the capacity, ended together.
 
+import { join } from 'node:path'
+import { messageOf } from '../lib/error-text.ts'
+import { isStorageTrouble } from '../lib/storage-trouble.ts'
 import type { Assignment, FromDaemonReply, RunReport } from '../protocol/link.ts'
+import { copiesBeside, dropCopy } from './run/copy.ts'
 import type { RunDeps } from './run/deps.ts'
 import { Run } from './run/run.ts'
 import type { RunState } from './run/state.ts'
@@ -18,6 +22,9 @@ interface Kept {
   /** Settles when the run let its place go. */
   readonly done: Promise<void>
 }
+
+/** Fields that a run of an older version does not have. */
+const addedLater = { followSeq: null, replayOf: null }
 
 export class Runs {
   readonly #options: RunsOptions
@@ -59,8 +66,16 @@ export class Runs {
 
   /** Goes on with what the journal knows from an earlier start. */
   recover(): void {
-    for (const { data } of this.#options.deps.journal.runs()) {
-      const state = data as RunState // written whole by Run
+    const { journal, log, clock, state: folder } = this.#options.deps
+    const known = new Map(journal.runs().map((run) => [run.attemptId, run.data as RunState])) // written whole by Run
+    for (const state of copiesBeside(folder.runs, known)) {
+      const { attemptId, epoch, n, task } = state.assignment
+      const run = { attemptId, taskId: task.id, epoch, n, step: state.step, data: state }
+      journal.recoverRun(run, state.followSeq ?? 1, clock.now())
+      log.warn({ attemptId, step: state.replayOf ?? state.step }, 'run found by its folder, not in the journal')
+    }
+    for (const { data } of journal.runs()) {
+      const state = { ...addedLater, ...(data as RunState) } // written whole by Run
       if (state.step === 'reported')
         this.#reported.set(state.assignment.attemptId, new Run(this.#options.deps, state).summary())
       else this.#keep(state)
@@ -70,10 +85,17 @@ export class Runs {
   /** Takes an assignment up; one that is known already changes nothing. */
   take(assignment: Assignment): void {
     if (this.#live.has(assignment.attemptId) || this.#reported.has(assignment.attemptId)) return
-    const { journal, clock } = this.#options.deps
+    const { journal, clock, log } = this.#options.deps
     const state = newRunState(assignment, clock.now())
     const { attemptId, epoch, n, task } = assignment
-    journal.saveRun({ attemptId, taskId: task.id, epoch, n, step: state.step, data: state })
+    try {
+      journal.saveRun({ attemptId, taskId: task.id, epoch, n, step: state.step, data: state })
+    } catch (error) {
+      if (!isStorageTrouble(error)) throw error
+      // Not taken: the server hands it out again, at the next registration or after its dispatch timeout.
+      log.error({ attemptId, error: messageOf(error) }, 'assignment could not be written down')
+      return
+    }
     this.#keep(state)
   }
 
@@ -83,7 +105,12 @@ export class Runs {
 
   /** What the server says of our runs: those it gave to others and those whose task was cancelled are stopped. */
   reconcile(said: Pick<FromDaemonReply<'heartbeat'>, 'lost' | 'cancelled'>): void {
-    for (const { attemptId, detail } of said.lost) this.#live.get(attemptId)?.run.stop('lost', detail)
+    for (const { attemptId, detail } of said.lost) {
+      this.#live.get(attemptId)?.run.stop('lost', detail)
+      // It ended, and nothing of it waits: a crash came between the acknowledgement and the forgetting.
+      const waits = this.#options.deps.journal.outbox.attempts().includes(attemptId)
+      if (this.#reported.has(attemptId) && !waits) this.delivered(attemptId)
+    }
     for (const attemptId of said.cancelled) this.cancel(attemptId)
   }
 
@@ -93,12 +120,38 @@ export class Runs {
 
   /** The server has all that the run will ever say: it is forgotten. */
   delivered(attemptId: string): void {
+    const { journal, state } = this.#options.deps
+    dropCopy(join(state.runs, attemptId))
+    journal.forgetRun(attemptId)
     this.#reported.delete(attemptId)
-    this.#options.deps.journal.forgetRun(attemptId)
+  }
+
+  /** Keeps what every working agent has made so far. Never rejects. */
+  async checkpointAll(): Promise<void> {
+    await Promise.all([...this.#live.values()].map(({ run }) => run.checkpoint()))
   }
 
   touch(now: number): void {
-    for (const { run } of this.#live.values()) run.touch(now)
+    this.#each('touch', (run) => run.touch(now))
+  }
+
+  /** The time of day jumped by so much, ms. */
+  shift(jumpedMs: number): void {
+    this.#each('shift', (run) => run.shift(jumpedMs))
+  }
+
+  /** A disk in trouble must not end the daemon's loops: the next look does it again. */
+  #each(what: string, act: (run: Run) => void): void {
+    for (const { run } of this.#live.values()) {
+      try {
+        act(run)
+      } catch (error) {
+        this.#options.deps.log.warn(
+          { attemptId: run.attemptId, what, error: messageOf(error) },
+          'run folder not written',
+        )
+      }
+    }
   }
 
   /** Gives all work back: agents are ended, their work is kept, the tasks are queued again. */

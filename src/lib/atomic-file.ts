@@ -1,6 +1,6 @@
 // Files that are whole or not there: written beside, synced, renamed.
 
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
+import { closeSync, constants, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 /** Replaces a file's content; after a crash it holds the old or the new text, never a part. Mode 0600 unless told. */
@@ -17,10 +17,12 @@ export function writeFileAtomic(path: string, text: string, mode = 0o600): void 
   renameSync(beside, path)
 }
 
-/** The file's text, or null when there is no such file. Any other failure is thrown. */
+const readNow = constants.O_RDONLY | constants.O_NONBLOCK
+
+/** The file's text, or null when there is no such file. Any other failure is thrown. A pipe reads as empty: it is never waited for. */
 export function readFileIfThere(path: string): string | null {
   try {
-    return readFileSync(path, 'utf8')
+    return readFileSync(path, { encoding: 'utf8', flag: readNow })
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null
     throw error

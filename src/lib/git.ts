@@ -26,6 +26,8 @@ export interface GitOptions {
   readonly author?: GitAuthor
   /** `user` reads the user's own configuration too (line ends, ignore files). Default: none but the repository's. */
   readonly configuration?: 'user'
+  /** What a command may fetch from. Default: nothing, also not what a repository calls its promisor. */
+  readonly fetchFrom?: 'files'
 }
 
 export interface GitAuthor {
@@ -148,6 +150,8 @@ function environment(options: GitOptions): Record<string, string | undefined> {
     GIT_OPTIONAL_LOCKS: '0',
     GIT_NO_REPLACE_OBJECTS: '1',
     GIT_ATTR_NOSYSTEM: '1',
+    GIT_NO_LAZY_FETCH: '1', // a missing object is not fetched by a program that the repository's configuration names
+    GIT_ALLOW_PROTOCOL: options.fetchFrom === 'files' ? 'file' : '', // the same for a git older than that variable
     GIT_LFS_SKIP_SMUDGE: '1', // large files that are here are used; none is fetched behind the user's back
     GIT_EDITOR: 'false',
     GIT_ASKPASS: 'false',

@@ -32,6 +32,7 @@ export function customHarness(name: string, table: unknown): Harness<PlainState>
     name,
     title: name,
     explicit: false,
+    plain: true,
     autonomies: ['full'],
     passEnv: config.passEnv,
     detect: (host) => detect(name, config, host),

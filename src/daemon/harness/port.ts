@@ -94,6 +94,8 @@ export interface Harness<S = unknown> {
   readonly title: string
   /** Chosen only when a task, profile or repository names it (shell: a prompt is not a script). */
   readonly explicit: boolean
+  /** Its text events are lines of one plain output: what comes together is told together. */
+  readonly plain?: true
   readonly autonomies: readonly Autonomy[]
   /** Variables of the host that reach the run: names, or prefixes that end in `*`. */
   readonly passEnv: readonly string[]

@@ -9,6 +9,7 @@ export const shell: Harness<PlainState> = {
   name: 'shell',
   title: 'Shell script',
   explicit: true,
+  plain: true,
   autonomies: ['full'],
   passEnv: [],
   detect,

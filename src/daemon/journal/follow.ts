@@ -23,6 +23,8 @@ export interface Follow {
   /** Stops at once, between two batches; nothing is lost, the offsets say where to go on. */
   readonly signal: AbortSignal
   readonly clock: Clock
+  /** Asked between two reads once `ended` has settled: true leaves the rest unread. */
+  enough?(): boolean
   /** How long lines may wait for others to be committed with. Default 200 ms. */
   readonly flushMs?: number
 }
@@ -32,12 +34,11 @@ const defaultFlushMs = 200
 const linesPerBatch = 50
 /** When the file system's notices fail us (network file systems, a full watch table). */
 const pollMs = 250
-const fullRead = 65_536
 
 /**
  * Resolves when `ended` has settled and all is delivered. Rejects with the signal's reason when it aborts, and with what `onLines` threw.
- * Splits at \n, drops a \r before it; invalid UTF-8 becomes U+FFFD; of a line beyond 8 MiB the first 64 KiB are given with a remark. When
- * there is more to read than was waited for, a batch holds the lines of one 64 KiB read.
+ * With `enough` the unread rest may be left. Splits at \n, drops a \r before it; invalid UTF-8 becomes U+FFFD; of a line beyond 8 MiB the first 64 KiB are given with a remark. When
+ * there is more to read than was waited for, a batch holds the lines of one read: at most 64 KiB and 2,000 lines.
  */
 export async function follow(options: Follow): Promise<void> {
   const { runDir, offsets, signal } = options
@@ -88,6 +89,7 @@ class Follower {
       signal.throwIfAborted()
       const last = this.#ended // looked at before the files: what was written before the end is then read
       const more = await this.#readAll()
+      if (last && this.#options.enough?.() === true) return await this.#flush()
       if (last && !more) break
       if (!more) await this.#pause()
     }
@@ -100,8 +102,8 @@ class Follower {
     let more = false
     for (const tail of this.#tails) {
       if (tail.atEnd) continue
-      const { lines, bytes } = await tail.read()
-      if (lines.length > 0) await this.#collect(lines, bytes === fullRead)
+      const { lines, bytes, full } = await tail.read()
+      if (lines.length > 0) await this.#collect(lines, full)
       if (bytes > 0) more = true
     }
     return more

@@ -106,11 +106,28 @@ export class Journal implements Disposable {
     if (done.changes === 0) throw unknownRun(attemptId)
   }
 
-  /** All runs that were saved and not forgotten, oldest first. */
+  /**
+   * Keeps a run that the journal had lost, or knew only as it was long ago: its output is read again from the start, and the first event of
+   * it gets `nextSeq`. The daemon's own words before that are gone; their numbers are filled, because the server takes no hole.
+   */
+  recoverRun(run: JournalRun, nextSeq: number, at: number): void {
+    this.transaction(() => {
+      this.forgetRun(run.attemptId)
+      this.outbox.drop(run.attemptId)
+      this.saveRun(run)
+      const lost = { type: 'notice' as const, message: 'what the daemon said here was lost with its journal' }
+      this.appendEvents(run.attemptId, Array<EventBody>(nextSeq - 1).fill(lost), at)
+    })
+  }
+
+  /** All runs that were saved and not forgotten, oldest first. A row that damage made unreadable is left out. */
   runs(): readonly JournalRun[] {
     // The columns are those of the select, in a STRICT table.
     const rows = this.#statements.runs.all() as unknown as readonly (Omit<JournalRun, 'data'> & { data: string })[]
-    return rows.map((row) => ({ ...row, data: JSON.parse(row.data) }))
+    return rows.flatMap((row) => {
+      const data = parsed(row.data)
+      return data === undefined ? [] : [{ ...row, data }]
+    })
   }
 
   /** Forgets a run and how far it was read. What is left of it in the outbox is still delivered. */
@@ -176,6 +193,14 @@ export class Journal implements Disposable {
     const row = this.#statements.cursor.get(attemptId) as CursorRow | undefined
     if (row === undefined) throw unknownRun(attemptId)
     return row
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
   }
 }
 

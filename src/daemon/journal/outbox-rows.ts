@@ -68,6 +68,11 @@ export class Outbox {
     this.#statements.remove.run(id)
   }
 
+  /** Forgets what waits of an attempt: it is about to be said anew. */
+  drop(attemptId: string): void {
+    this.#statements.drop.run(attemptId)
+  }
+
   /** The server has all events before `next`: rows below are deleted, a row across is cut. */
   acknowledgeEvents(attemptId: string, next: number): void {
     this.#transaction(() => {
@@ -83,6 +88,14 @@ export class Outbox {
   /** The server will never take this row: it is kept, but not sent again. */
   refuse(id: number, why: string): void {
     this.#statements.refuse.run(why, id)
+  }
+
+  /** As `refuse`, and a failure takes the place of the attempt's last report. One transaction. */
+  refuseFor(id: number, why: string, instead: { readonly body: FromDaemonBody<'fail'>; readonly at: number }): void {
+    this.#transaction(() => {
+      this.refuse(id, why)
+      this.add(instead.body.attemptId, 'fail', instead.body, instead.at)
+    })
   }
 
   /**
@@ -130,6 +143,7 @@ function prepare(db: DatabaseSync) {
       SELECT id AS attemptId FROM each_attempt WHERE id IS NOT NULL`),
     depth: sql('SELECT count(*) AS depth FROM outbox WHERE refused IS NULL'),
     remove: sql('DELETE FROM outbox WHERE id = ?'),
+    drop: sql('DELETE FROM outbox WHERE attempt_id = ?'),
     removeEvents: sql('DELETE FROM outbox WHERE attempt_id = ? AND refused IS NULL AND last_seq < ?'),
     across: sql(`SELECT id, body FROM outbox
       WHERE attempt_id = ?1 AND refused IS NULL AND first_seq < ?2 AND last_seq >= ?2`),

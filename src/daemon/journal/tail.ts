@@ -1,6 +1,6 @@
 // One growing file as lines: whole lines only, in reads of 64 KiB, with bounded memory whatever the file holds.
 
-import { closeSync, fstatSync, openSync, read } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, read } from 'node:fs'
 import { promisify } from 'node:util'
 import type { Line } from '../harness/port.ts'
 
@@ -10,11 +10,15 @@ const chunkBytes = 65_536
 const maxLineBytes = 8_388_608
 const keptOfLongLine = 65_536
 const newline = 10
+/** Of one read: a flood of empty lines must not hold the process up. */
+const maxLines = 2_000
 
 export interface Read {
   readonly lines: readonly Line[]
-  /** Bytes read. Less than 64 KiB: the end was reached. */
+  /** Bytes taken. */
   readonly bytes: number
+  /** False: the end was reached. */
+  readonly full: boolean
 }
 
 export class Tail implements Disposable {
@@ -29,7 +33,7 @@ export class Tail implements Disposable {
   #dropped = 0
 
   constructor(path: string, stream: Line['stream'], offset: number) {
-    this.#file = openSync(path, 'r')
+    this.#file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK) // a pipe in its place is not waited for
     this.#stream = stream
     this.#offset = offset
   }
@@ -48,12 +52,14 @@ export class Tail implements Disposable {
     return this.#offset + this.#restBytes + this.#dropped
   }
 
-  /** Reads at most 64 KiB. A file that was truncated is read from its new beginning. */
+  /** Reads at most 64 KiB and 2,000 lines. A file that was truncated is read from its new beginning. */
   async read(): Promise<Read> {
     if (fstatSync(this.#file).size < this.#position) this.#startAgain()
     const chunk = Buffer.allocUnsafe(chunkBytes)
     const { bytesRead } = await readBytes(this.#file, chunk, 0, chunkBytes, this.#position)
-    return { lines: bytesRead === 0 ? [] : this.#take(chunk.subarray(0, bytesRead)), bytes: bytesRead }
+    const bytes = endOfLines(chunk, bytesRead)
+    const lines = bytes === 0 ? [] : this.#take(chunk.subarray(0, bytes))
+    return { lines, bytes, full: bytesRead === chunkBytes }
   }
 
   /** The unfinished last line, when no process is left to finish it. */
@@ -124,4 +130,14 @@ export class Tail implements Disposable {
     this.#restBytes = 0
     this.#dropped = 0
   }
+}
+
+/** Where the last line ends that one read takes, or all that was read. */
+function endOfLines(chunk: Buffer, bytesRead: number): number {
+  let at = -1
+  for (let lines = 0; lines < maxLines; lines += 1) {
+    at = chunk.indexOf(newline, at + 1)
+    if (at < 0 || at >= bytesRead) return bytesRead
+  }
+  return at + 1
 }

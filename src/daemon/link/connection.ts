@@ -3,24 +3,13 @@
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import { WebSocket } from 'ws'
-import type { ProblemCode } from '../../core/problem.ts'
-import { isProblemCode, Problem } from '../../core/problem.ts'
+import { Problem } from '../../core/problem.ts'
 import type { Env } from '../../lib/env.ts'
-import type { FromDaemon, FromDaemonBody, FromDaemonReply, FromServer, FromServerBody } from '../../protocol/link.ts'
-import { fromDaemon, fromServer, serverFrame } from '../../protocol/link.ts'
+import type { FromDaemon, FromDaemonBody, FromDaemonReply } from '../../protocol/link.ts'
+import { serverFrame } from '../../protocol/link.ts'
 import { limits } from '../../protocol/names.ts'
-
-export type Push = {
-  [T in FromServer]: { readonly seq: number; readonly type: T; readonly body: FromServerBody<T> }
-}[FromServer]
-
-export interface Opening {
-  readonly url: string
-  readonly token: string
-  /** For HTTPS_PROXY and NO_PROXY. */
-  readonly env: Env
-  readonly onPush: (push: Push) => void
-}
+import type { Ended, Opening, Push, Wire } from './wire.ts'
+import { longestSilenceMs, parseJson, readProblem, readPush, readReply, silenceFor } from './wire.ts'
 
 const proxyVariables = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy'] as const
 
@@ -30,16 +19,16 @@ interface Waiting {
   readonly timer: NodeJS.Timeout
 }
 
-/** No frame for this long, pings included, means the socket is half open: the server pings every 15 s. */
-const silenceMs = 45_000
 const connectTimeoutMs = 10_000
 
-export class Connection {
+export class Connection implements Wire {
+  readonly kind = 'ws'
   readonly #socket: WebSocket
   readonly #waiting = new Map<number, Waiting>()
   readonly #onPush: (push: Push) => void
-  readonly #closed = Promise.withResolvers<Problem>()
+  readonly #closed = Promise.withResolvers<Ended>()
   #nextId = 1
+  #silenceMs = longestSilenceMs
   #silence: NodeJS.Timeout | null = null
 
   private constructor(socket: WebSocket, onPush: (push: Push) => void) {
@@ -49,7 +38,7 @@ export class Connection {
     socket.on('ping', () => this.#heard())
     socket.on('error', () => socket.terminate()) // 'close' follows and tells
     socket.on('close', (code, reason) =>
-      this.#end(new Problem('not_connected', `the server closed the link (${code} ${reason})`.trim())),
+      this.#end(code, new Problem('not_connected', `the server closed the link (${code} ${reason})`.trim())),
     )
     this.#heard()
   }
@@ -77,12 +66,10 @@ export class Connection {
     return new Connection(socket, onPush)
   }
 
-  /** Resolves with the reason when the socket has closed. */
-  get closed(): Promise<Problem> {
+  get closed(): Promise<Ended> {
     return this.#closed.promise
   }
 
-  /** Sends a message and gives its reply. Throws the server's problem, or `not_connected` when the socket or the time ends first. */
   request<T extends FromDaemon>(type: T, body: FromDaemonBody<T>, timeoutMs: number): Promise<FromDaemonReply<T>> {
     const id = this.#nextId
     this.#nextId += 1
@@ -92,13 +79,11 @@ export class Connection {
         reject(new Problem('not_connected', `the server did not answer ${type} within ${timeoutMs} ms`))
       }, timeoutMs)
       const settle = (reply: unknown) => {
-        const parsed = fromDaemon[type].reply.safeParse(reply)
-        if (parsed.success)
-          resolve(parsed.data as FromDaemonReply<T>) // the table pairs the schema with its type
-        else
-          reject(
-            new Problem('not_connected', `the server's reply to ${type} is not understood: ${parsed.error.message}`),
-          )
+        try {
+          resolve(readReply(type, reply))
+        } catch (error) {
+          reject(error)
+        }
       }
       this.#waiting.set(id, { resolve: settle, reject, timer })
       if (this.#socket.readyState !== WebSocket.OPEN)
@@ -107,7 +92,16 @@ export class Connection {
     })
   }
 
-  close(): void {
+  expectBeats(intervalMs: number): void {
+    this.#silenceMs = silenceFor(intervalMs)
+    this.#heard()
+  }
+
+  drop(): void {
+    this.#socket.terminate()
+  }
+
+  async close(): Promise<void> {
     this.#socket.close(1000, 'bye')
     setTimeout(() => this.#socket.terminate(), 1_000).unref()
   }
@@ -121,27 +115,21 @@ export class Connection {
     }
     const { data } = frame
     if ('seq' in data) {
-      this.#push(data)
+      const push = readPush(data)
+      if (push !== null) this.#onPush(push)
       return
     }
     const waiting = this.#waiting.get(data.re)
     if (waiting === undefined) return
     this.#waiting.delete(data.re)
     clearTimeout(waiting.timer)
-    if ('problem' in data) waiting.reject(new Problem(knownCode(data.problem.code), data.problem.detail))
+    if ('problem' in data) waiting.reject(readProblem(data.problem))
     else waiting.resolve(data.body)
-  }
-
-  #push(frame: { seq: number; type: string; body?: unknown }): void {
-    if (!Object.hasOwn(fromServer, frame.type)) return // a newer server's message: unknown ones are ignored
-    const type = frame.type as FromServer // just looked up
-    const body = fromServer[type].safeParse(frame.body)
-    if (body.success) this.#onPush({ seq: frame.seq, type, body: body.data } as Push) // the table pairs type and body
   }
 
   #heard(): void {
     if (this.#silence !== null) clearTimeout(this.#silence)
-    this.#silence = setTimeout(() => this.#socket.terminate(), silenceMs)
+    this.#silence = setTimeout(() => this.#socket.terminate(), this.#silenceMs)
   }
 
   #fail(id: number, problem: Problem): void {
@@ -152,10 +140,10 @@ export class Connection {
     waiting.reject(problem)
   }
 
-  #end(problem: Problem): void {
+  #end(code: number, problem: Problem): void {
     if (this.#silence !== null) clearTimeout(this.#silence)
     for (const id of [...this.#waiting.keys()]) this.#fail(id, problem)
-    this.#closed.resolve(problem)
+    this.#closed.resolve({ code, why: problem })
   }
 }
 
@@ -175,16 +163,4 @@ function refusal(status: number, url: string): Problem {
   if (status === 403) return new Problem('forbidden', `${url} does not let this token run a daemon`)
   if (status === 421) return new Problem('host_refused', `${url} is not an address that server goes by`)
   return new Problem('not_connected', `${url} answered ${status} instead of opening the link`)
-}
-
-function knownCode(code: string): ProblemCode {
-  return isProblemCode(code) ? code : 'internal'
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return null // refused by the frame's schema
-  }
 }

@@ -6,17 +6,25 @@ import { fullJitter } from '../../lib/backoff.ts'
 import type { Env } from '../../lib/env.ts'
 import type { Log } from '../../lib/log.ts'
 import type { FromDaemon, FromDaemonBody, FromDaemonReply } from '../../protocol/link.ts'
-import type { Push } from './connection.ts'
-import { Connection } from './connection.ts'
+import type { Dialled, Transport } from './dial.ts'
+import { dial, dialSocket } from './dial.ts'
+import { HttpConnection } from './http-connection.ts'
+import type { Ended, Push, Wire } from './wire.ts'
+import { goingAway } from './wire.ts'
 
 export interface LinkOptions {
   readonly url: string
+  readonly transport: Transport
+  /** While posts stand in for a socket, how often a socket is tried, ms. */
+  readonly socketRetryMs: number
   readonly token: string
   readonly env: Env
   readonly clock: Clock
   readonly log: Log
   /** What to say on each connect: the offer and what runs, as of now. */
   registration(): FromDaemonBody<'register'>
+  /** How often this daemon beats, ms: each beat is answered. */
+  beatMs(reply: FromDaemonReply<'register'>): number
   /** Called after each registration, before anything else is sent; reconciles. */
   onRegistered(reply: FromDaemonReply<'register'>): void
   onPush(push: Push): void
@@ -34,12 +42,20 @@ const final = new Set([
 ])
 const requestTimeoutMs = 30_000
 const reconnect = { firstMs: 1_000, maxMs: 60_000 }
+/** A server that said it goes away is one of several, or is back in a moment: its daemons spread over this, ms. */
+const movedMs = 100
+/** Rows told twice are told twice soon: around a reconnect. So many are remembered. */
+const rememberedRows = 1_000
 
 export class Link {
   readonly #options: LinkOptions
   readonly #stop = new AbortController()
-  #connection: Connection | null = null
+  readonly #seen = new Set<number>()
+  #connection: Wire | null = null
+  /** A move from posts to a socket that is under way. */
+  #moving: Promise<void> = Promise.resolve()
   #waiters: (() => void)[] = []
+  #hurry = new AbortController()
 
   constructor(options: LinkOptions) {
     this.#options = options
@@ -53,21 +69,26 @@ export class Link {
   async keep({ patient }: { readonly patient: boolean }): Promise<void> {
     const { clock, log } = this.#options
     let hopeless = !patient
+    let moved = false
     for (let failures = 0; !this.#stop.signal.aborted; ) {
       try {
-        const connection = await this.#connect()
+        await this.#connect()
         failures = 0
         hopeless = false
-        const why = await connection.closed
-        this.#connection = null
+        const { code, why } = await this.#ended()
+        moved = code === goingAway
         if (!this.#stop.signal.aborted) log.warn({ reason: why.detail }, 'link lost')
       } catch (error) {
         this.#connection = null
         if (hopeless || (error instanceof Problem && final.has(error.code))) throw error
         log.warn({ reason: error instanceof Error ? error.message : String(error) }, 'link not made')
         failures += 1
+        moved = false
       }
-      await clock.sleep(fullJitter(failures, reconnect), this.#stop.signal).catch(() => {}) // closing ends the wait
+      this.#hurry = new AbortController()
+      const cut = AbortSignal.any([this.#stop.signal, this.#hurry.signal])
+      const waitMs = fullJitter(failures, moved ? { firstMs: movedMs, maxMs: movedMs } : reconnect)
+      await clock.sleep(waitMs, cut).catch(() => {}) // closing and hurrying end the wait
     }
   }
 
@@ -96,24 +117,97 @@ export class Link {
     })
   }
 
-  close(): void {
-    this.#stop.abort()
-    this.#connection?.close()
+  /** Drops the socket and connects anew without a wait: after the host slept nobody knows what the other side believes. */
+  renew(): void {
+    this.#hurry.abort()
+    this.#connection?.drop()
   }
 
-  async #connect(): Promise<Connection> {
-    const { url, token, env, log } = this.#options
-    const connection = await Connection.open({ url, token, env, onPush: (push) => this.#options.onPush(push) })
+  /** Resolves when the server is told. */
+  async close(): Promise<void> {
+    this.#stop.abort()
+    await this.#moving
+    await this.#connection?.close()
+  }
+
+  /** Resolves when the link is down: a connection that gave way to another is not its end. */
+  async #ended(): Promise<Ended> {
+    for (;;) {
+      const connection = this.#connection
+      if (connection === null) throw new Problem('not_connected', 'the link is closed')
+      const ended = await connection.closed
+      await this.#moving
+      if (this.#connection !== connection) continue
+      this.#connection = null
+      return ended
+    }
+  }
+
+  async #connect(): Promise<void> {
+    const { transport } = this.#options
+    const dialled = await dial(transport, this.#dialling())
+    const { wire } = dialled
     try {
-      const reply = await connection.request('register', this.#options.registration(), requestTimeoutMs)
-      this.#connection = connection
-      log.info({ daemonId: reply.daemonId, url }, 'link up')
-      this.#options.onRegistered(reply)
+      this.#use(dialled)
     } catch (error) {
-      connection.close()
+      await wire.close()
       throw error
     }
+    if (transport === 'auto' && wire instanceof HttpConnection) void this.#returnToSocket(wire)
+  }
+
+  #dialling() {
+    const { url, token, env } = this.#options
+    const opening = { url, token, env, onPush: (push: Push) => this.#onPush(push) }
+    return { opening, registration: () => this.#options.registration() }
+  }
+
+  #use({ wire, reply }: Dialled): void {
+    const { log, url } = this.#options
+    this.#connection = wire
+    wire.expectBeats(this.#options.beatMs(reply))
+    log.info({ daemonId: reply.daemonId, url, transport: wire.kind }, 'link up')
+    this.#options.onRegistered(reply)
     for (const wake of this.#waiters.splice(0)) wake()
-    return connection
+  }
+
+  /** Tries a socket now and then while posts do its work. Never throws. */
+  async #returnToSocket(http: HttpConnection): Promise<void> {
+    const { clock, socketRetryMs, log } = this.#options
+    const over = new AbortController()
+    void http.closed.then(() => over.abort())
+    const signal = AbortSignal.any([over.signal, this.#stop.signal])
+    log.warn({ retryMs: socketRetryMs }, 'sockets are blocked, the link goes by posts')
+    while (!signal.aborted) {
+      await clock.sleep(socketRetryMs, signal).catch(() => {}) // the link went down or closes
+      if (signal.aborted) return
+      this.#moving = this.#move(http)
+      await this.#moving
+    }
+  }
+
+  /** Posts that are under way keep their answers; the server gave the connection to the socket with the registration. */
+  async #move(http: HttpConnection): Promise<void> {
+    const { log } = this.#options
+    try {
+      const dialled = await dialSocket(this.#dialling())
+      if (this.#connection === http && !this.#stop.signal.aborted) this.#use(dialled)
+      else await dialled.wire.close()
+      http.retire()
+    } catch (error) {
+      log.debug({ reason: error instanceof Error ? error.message : String(error) }, 'sockets are still blocked')
+    }
+  }
+
+  /** A row that came over both connections, or again after a reconnect, is acted on once and acknowledged each time. */
+  #onPush(push: Push): void {
+    if (this.#seen.has(push.seq)) {
+      this.request('ack', { seq: push.seq }).catch(() => {}) // told again later
+      return
+    }
+    this.#seen.add(push.seq)
+    const [oldest] = this.#seen
+    if (this.#seen.size > rememberedRows && oldest !== undefined) this.#seen.delete(oldest)
+    this.#options.onPush(push)
   }
 }

@@ -4,9 +4,8 @@ import type { NumberedEvent } from '../../protocol/events.ts'
 import type { FromDaemonBody } from '../../protocol/link.ts'
 import { limits } from '../../protocol/names.ts'
 import type { Outbox, ReportKind } from '../journal/outbox-rows.ts'
+import { fittingReport, maxMessageBytes } from './fitting.ts'
 
-/** Of one message; the frame's limit less room for the envelope. */
-const maxMessageBytes = 921_600
 /** Rows looked at for one message, when the first is small. */
 const rowsAtOnce = 16
 
@@ -35,7 +34,7 @@ export function nextMessage(outbox: Outbox, attemptId: string): Message | null {
   const [first] = outbox.pending(1, attemptId)
   if (first === undefined) return null
   // One arm of the union as it came: kind and body belong together.
-  if (first.kind !== 'events') return { ...first, rowId: first.id } as ReportMessage
+  if (first.kind !== 'events') return { ...first, rowId: first.id, body: fittingReport(first.body) } as ReportMessage
   const events: NumberedEvent[] = []
   const rowIds: number[] = []
   let bytes = 0

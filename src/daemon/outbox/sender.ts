@@ -52,6 +52,19 @@ const linkTrouble: ReadonlySet<ProblemCode> = new Set([
 /** So often the server may answer a batch of events without having taken any of it. */
 const maxStalls = 3
 
+const refusedWords = 'the server refused the report: '
+
+/** What ends the attempt when the server does not take its own last report: small and plain. Null when that was refused too. */
+function refusedReport(message: Message, why: string): FromDaemonBody<'fail'> | null {
+  if (message.kind !== 'result' && message.kind !== 'fail' && message.kind !== 'abort') return null
+  const { attemptId, epoch, at } = message.body
+  if ('detail' in message.body && message.body.detail.startsWith(refusedWords)) return null
+  const detail = `${refusedWords}${why}`.slice(0, 2_000)
+  const nothing = { exitCode: null, signal: null, usage: null, costUsd: null, evidence: null, sessionRef: null }
+  const end = { ...nothing, withheld: [], reason: 'workspace_failed', class: null, resetAt: null } as const
+  return { attemptId, epoch, at, detail, ...end, withheld: [] }
+}
+
 /** `wait`: until the next poke. */
 type Next = 'go on' | 'wait' | 'back off'
 
@@ -158,8 +171,12 @@ class OutboxSender implements Sender {
   #refuse(message: Message, why: string): void {
     const { attemptId, kind } = message
     this.#options.log.error({ attemptId, kind, why }, 'report refused by the server, kept in the journal')
-    for (const id of message.kind === 'events' ? message.rowIds : [message.rowId]) {
-      this.#options.journal.outbox.refuse(id, why)
+    const { outbox } = this.#options.journal
+    const instead = refusedReport(message, why)
+    if (instead !== null && message.kind !== 'events') {
+      outbox.refuseFor(message.rowId, why, { body: instead, at: this.#options.clock.now() })
+      return
     }
+    for (const id of message.kind === 'events' ? message.rowIds : [message.rowId]) outbox.refuse(id, why)
   }
 }

@@ -40,6 +40,8 @@ const repoFile = z.strictObject({
   ports: z.number().int().min(0).max(64).default(0).describe('How many free ports a run gets'),
 })
 export type RepoFile = z.output<typeof repoFile>
+/** What a repository without the file asks for. */
+export const noSettings: RepoFile = repoFile.parse({})
 
 /** What a commit's repo.toml says, and whether its commands may run on this host. `file` of an untrusted one is for showing only. */
 export type RepoFileState =

@@ -10,7 +10,7 @@ import { makeRedactor, redactEvent, secretsAmong } from '../../lib/redact.ts'
 import type { EventBody } from '../../protocol/events.ts'
 import type { Assignment } from '../../protocol/link.ts'
 import { passedBy, runEnvironment } from '../harness/environment.ts'
-import type { Harness, Launch, Line } from '../harness/port.ts'
+import type { Harness, Launch, Line, Reduced } from '../harness/port.ts'
 import type { Offsets } from '../journal/follow.ts'
 import { follow } from '../journal/follow.ts'
 import type { RunHandle } from '../supervisor/run.ts'
@@ -18,6 +18,10 @@ import { confirmLost, startRun } from '../supervisor/run.ts'
 import { stopTree } from '../supervisor/stop.ts'
 import type { Workspace } from '../workspace/port.ts'
 import type { RunDeps } from './deps.ts'
+import { beyond, told } from './flood.ts'
+import { joined } from './joined.ts'
+import type { Mark } from './marks.ts'
+import { fitted, keepMark, linesBetween, marksBehind } from './marks.ts'
 import { autonomyOf } from './prepare.ts'
 import { RunRefused } from './refused.ts'
 
@@ -108,7 +112,7 @@ export async function adoptAgent(
   deps: RunDeps,
   runDir: string,
 ): Promise<Awaited<ReturnType<typeof startAgent>> | null> {
-  if (!existsSync(runDir)) return null
+  if (!existsSync(join(runDir, 'run'))) return null
   const seen = await confirmLost(runDir, deps.clock)
   if (seen.state === 'lost') {
     if (seen.left !== null) await stopTree(seen.left, { graceMs: deps.graceMs, clock: deps.clock })
@@ -125,8 +129,12 @@ export interface Following {
   /** Ends the following after the last line is read. */
   readonly ended: Promise<unknown>
   readonly signal: AbortSignal
+  /** True when the run is being stopped: what it printed beyond the limit is then not read to its end. */
+  readonly stopped?: () => boolean
   /** Called after each commit with what was used so far. */
   onUsed(tally: Tally): void
+  /** Called after each commit with what was said. */
+  onEvents(events: readonly EventBody[]): void
 }
 
 /** Follows the agent's output to its end; gives the adapter's last state. Offset, parser state and events are committed together. */
@@ -138,27 +146,65 @@ export async function followAgent(deps: RunDeps, following: Following): Promise<
   const redact = redactorOf(deps, following)
   let parser = cursor?.parserState ?? harness.initial()
   let tally = nothingUsed
-  const onLines = (lines: readonly Line[], offsets: Offsets) => {
-    const events: EventBody[] = []
+  let reached: Offsets = cursor?.offsets ?? { stdout: 0, stderr: 0 }
+  let committedAt = reached
+  let endedAt: number | null = null
+  const onLines = (lines: readonly Line[], offsets: Offsets, again?: Mark) => {
+    const read: EventBody[] = []
     for (const line of lines) {
-      const reduced = harness.reduce(parser, line)
+      const reduced = reduceSafely(harness, parser, line)
       parser = reduced.state
-      events.push(...reduced.events.map((event) => redactEvent(event, redact)))
+      for (const event of reduced.events) read.push(event)
     }
+    const shown = told(joined(read, harness.plain === true), reached, offsets)
+    const said = shown.map((event) => redactEvent(event, redact))
+    const events = again === undefined ? said : fitted(said, again.events)
+    reached = offsets
+    // Of a flood nothing is told: where it was read to is written down now and then.
+    if (events.length === 0 && beyond(offsets) && advanced(committedAt, offsets) < rarelyBytes) return
+    committedAt = offsets
     tally = events.reduce(used, tally)
+    if (again === undefined) keepMark(runDir, { offsets, events: events.length })
     journal.commitLines({ attemptId, offsets, parserState: parser, events, at: clock.now() })
     if (events.length > 0) deps.poke()
     following.onUsed(tally)
+    following.onEvents(events)
   }
+  for (const mark of marksBehind(runDir, reached))
+    onLines(linesBetween(runDir, reached, mark.offsets), mark.offsets, mark)
   await follow({
     runDir,
-    offsets: cursor?.offsets ?? { stdout: 0, stderr: 0 },
-    onLines,
+    offsets: reached,
+    onLines: (lines, offsets) => onLines(lines, offsets),
+    enough: () => {
+      endedAt ??= clock.monotonic()
+      const late = beyond(reached) || clock.monotonic() - endedAt > lastWordsMs
+      return late && following.stopped?.() === true
+    },
+    ...(deps.flushMs == null ? {} : { flushMs: deps.flushMs }),
     ended: following.ended,
     signal: following.signal,
     clock,
   })
   return parser
+}
+
+/** What a stopped agent had printed is read for this long after its end, ms. */
+const lastWordsMs = 3_000
+/** Read again by a restarted daemon at most, when nothing came of it. */
+const rarelyBytes = 8_388_608
+
+function advanced(from: Offsets, to: Offsets): number {
+  return to.stdout + to.stderr - from.stdout - from.stderr
+}
+
+/** A line that the adapter cannot take, whatever it is, must not end the following of the others. */
+function reduceSafely(harness: Harness, state: unknown, line: Line): Reduced<unknown> {
+  try {
+    return harness.reduce(state, line)
+  } catch {
+    return { state, events: [{ type: 'raw', stream: line.stream, line: line.text }] }
+  }
 }
 
 /** A usage event carries the attempt's total so far. */

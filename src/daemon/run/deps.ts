@@ -33,6 +33,10 @@ export interface RunDeps {
   readonly orphanAfterMs: number
   /** Between TERM and KILL, ms. */
   readonly graceMs: number
+  /** Between checkpoints of a working agent; default 5 min, 0: none, ms. */
+  readonly checkpointIntervalMs?: number | null
+  /** How long lines may wait to be sent together; default 200 ms. */
+  readonly flushMs?: number | null
   /** Something changed that the server should hear now. */
   changed(): void
   /** There is something new in the outbox. */

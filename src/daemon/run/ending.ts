@@ -1,6 +1,6 @@
 // How a followed agent ended: waited for without tight polling, concluded from its exit, its words and what the daemon did.
 
-import { statSync, watch } from 'node:fs'
+import { type FSWatcher, statSync, watch } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '../../core/clock.ts'
 import { formatDuration } from '../../lib/duration.ts'
@@ -21,21 +21,29 @@ const lookAgainMs = 2_000
 /** Resolves when the supervisor has written its exit file. Throws `RunRefused` (given back) when two looks find neither supervisor nor file. */
 export async function awaitExit(runDir: string, clock: Clock, signal: AbortSignal): Promise<Exit> {
   const changed = new Wake()
-  const watcher = watch(runDir, (_, name) => {
-    if (name === 'exit') changed.wake()
-  })
-  try {
-    for (;;) {
-      const seen = await look(runDir)
-      const sure = seen.state === 'lost' ? await confirmLost(runDir, clock, signal) : seen
-      if (sure.state === 'exited') return { ...sure, at: Math.round(statSync(join(runDir, 'exit')).mtimeMs) }
-      if (sure.state === 'lost')
-        throw new RunRefused('daemon_abort', 'the agent and its supervisor are gone without an exit record')
-      await changed.wait(clock, lookAgainMs, signal)
-    }
-  } finally {
-    watcher.close()
+  using _watched = watchForExit(runDir, changed)
+  for (;;) {
+    const seen = await look(runDir)
+    const sure = seen.state === 'lost' ? await confirmLost(runDir, clock, signal) : seen
+    if (sure.state === 'exited') return { ...sure, at: Math.round(statSync(join(runDir, 'exit')).mtimeMs) }
+    if (sure.state === 'lost')
+      throw new RunRefused('daemon_abort', 'the agent and its supervisor are gone without an exit record')
+    await changed.wait(clock, lookAgainMs, signal)
   }
+}
+
+/** Without a watch the periodic look does it alone. */
+function watchForExit(runDir: string, changed: Wake): Disposable {
+  let watcher: FSWatcher | null = null
+  try {
+    watcher = watch(runDir, (_, name) => {
+      if (name === 'exit') changed.wake()
+    })
+    watcher.on('error', () => watcher?.close())
+  } catch {
+    // no watch left on this host (EMFILE, ENOSPC), or the folder is gone: the look says so
+  }
+  return { [Symbol.dispose]: () => watcher?.close() }
 }
 
 export interface EndFacts {

@@ -1,6 +1,6 @@
 // After the agent: what changed, whether the checks pass, and the report that says so.
 
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Problem } from '../../core/problem.ts'
 import type { Check, CheckOutcome, Evidence } from '../../protocol/task.ts'
@@ -13,6 +13,7 @@ import { runChecks, skippedChecks } from '../workspace/checks.ts'
 import { deliverBranch } from '../workspace/deliver.ts'
 import type { Workspace } from '../workspace/port.ts'
 import { environmentOf } from './agent.ts'
+import { boundedEvidence } from './bounded.ts'
 import type { RunDeps } from './deps.ts'
 import type { RunFailure, RunState } from './state.ts'
 import { failure } from './state.ts'
@@ -40,6 +41,11 @@ export function patchPathOf(runDir: string): string {
 
 /** Captures the workspace, then, if the agent ended well, checks and delivers it. `signal` cuts only the checks short. */
 export async function finishRun(deps: RunDeps, run: FinishingRun, signal: AbortSignal): Promise<Finished> {
+  const finished = await finishWhole(deps, run, signal)
+  return { ...finished, evidence: finished.evidence === null ? null : boundedEvidence(finished.evidence) }
+}
+
+async function finishWhole(deps: RunDeps, run: FinishingRun, signal: AbortSignal): Promise<Finished> {
   const { task, attemptId } = run.state.assignment
   const taken = await captured(run.workspace, { taskId: task.id, attemptId, commitMessage: task.title })
   if (taken instanceof Problem) {
@@ -82,11 +88,15 @@ function keepPatch(
     const diffWithheld = 'the host keeps its diffs (policy.toml: upload.diff = false)'
     return { evidence: { ...evidence, diffCid: null, diffWithheld }, withheld: ['diff'] }
   }
+  rmSync(patchPathOf(runDir), { recursive: true, force: true }) // the agent may have put a folder or a pipe there
   writeFileSync(patchPathOf(runDir), patch, { mode: 0o600 })
   return { evidence, withheld: [] }
 }
 
-/** Runs the task's checks and those of the repository; the latter are skipped aloud where repo.toml is not trusted. */
+/**
+ * Runs the task's checks and those of the repository. Skipped aloud are the latter where repo.toml is not trusted, the former where the host
+ * allows no shell: a check is a command that the server gives.
+ */
 async function checkRun(
   deps: RunDeps,
   run: FinishingRun & { readonly treeId: string },
@@ -94,16 +104,21 @@ async function checkRun(
 ): Promise<{ checks: readonly CheckOutcome[]; changedByChecks: boolean; failure: RunFailure | null }> {
   const { state, workspace, harness, runDir, treeId } = run
   const { task } = state.assignment
-  const named = new Set(task.checks.map((check) => check.name))
+  const forbidden = deps.policy.allowShell ? null : "the host's policy.toml says allowShell = false"
+  const named = new Set(forbidden === null ? task.checks.map((check) => check.name) : [])
   const ofRepo = (state.repoFile?.file.checks ?? []).filter((check) => !named.has(check.name))
   const skipped = state.repoFile?.skipped ?? null
-  const wanted: Check[] = [...task.checks, ...(skipped === null ? ofRepo : [])]
+  const wanted: Check[] = [...(forbidden === null ? task.checks : []), ...(skipped === null ? ofRepo : [])]
   const env = environmentOf(deps, { assignment: state.assignment, harness, runDir }, {})
   const options = commandOptions(deps, state, { env, timeoutMs: task.checkTimeoutMs, signal })
   const { outcomes, changedByChecks } = await runChecks(workspace, wanted, { ...options, treeId })
   const broken = outcomes.filter((check) => check.exitCode !== 0)
   return {
-    checks: [...outcomes, ...(skipped === null ? [] : skippedChecks(ofRepo, skipped))],
+    checks: [
+      ...(forbidden === null ? [] : skippedChecks(task.checks, forbidden)),
+      ...outcomes,
+      ...(skipped === null ? [] : skippedChecks(ofRepo, skipped)),
+    ],
     changedByChecks,
     failure: broken.length === 0 ? null : failure('checks_failed', broken.map(sentence).join('; ')),
   }
@@ -115,11 +130,16 @@ export function commandOptions(
   state: RunState,
   given: Pick<CommandOptions, 'env' | 'timeoutMs' | 'signal'>,
 ): CommandOptions {
-  const { attemptId: marker } = state.assignment
-  const tree = { runDir: join(deps.state.runs, marker), marker, pid: null, containment: 'sweep', cgroup: null } as const
-  const stop = async () => void (await stopTree(tree, { graceMs: 0, clock: deps.clock }))
+  const stop = () => endCommands(deps, state)
   const subfolder = subfolderOf(state)
   return { ...given, clock: deps.clock, stopTree: stop, ...(subfolder === null ? {} : { subfolder }) }
+}
+
+/** Ends what setup or checks left running, also those of a daemon that was killed: their marker finds them. */
+export async function endCommands(deps: RunDeps, state: RunState): Promise<void> {
+  const { attemptId: marker } = state.assignment
+  const tree = { runDir: join(deps.state.runs, marker), marker, pid: null, containment: 'sweep', cgroup: null } as const
+  await stopTree(tree, { graceMs: 0, clock: deps.clock })
 }
 
 /** The trusted repo.toml's working folder inside the workspace, or null. */

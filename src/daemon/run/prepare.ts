@@ -13,7 +13,7 @@ import { inspectRepo } from '../repos/inspect.ts'
 import type { RegisteredRepo } from '../repos/registry.ts'
 import { listRepos } from '../repos/registry.ts'
 import type { RepoFile } from '../repos/repo-file.ts'
-import { repoFileAt } from '../repos/repo-file.ts'
+import { noSettings, repoFileAt } from '../repos/repo-file.ts'
 import type { Workspace, WorkspaceRequest } from '../workspace/port.ts'
 import { prepare } from '../workspace/prepare.ts'
 import type { RunDeps } from './deps.ts'
@@ -107,8 +107,10 @@ async function readRepoFile(
     switch (state.kind) {
       case 'none':
         return null
-      case 'invalid':
-        throw new RunRefused('workspace_failed', state.problem)
+      case 'invalid': {
+        if (repo.trusted.includes(state.cid)) throw new RunRefused('workspace_failed', state.problem)
+        return { file: noSettings, skipped: state.problem } // anybody may have committed it; it would not be obeyed anyway
+      }
       case 'untrusted':
         return { file: state.file, skipped: state.reason }
       case 'trusted':

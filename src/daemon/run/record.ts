@@ -4,11 +4,13 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { makeRedactor, redactEvent } from '../../lib/redact.ts'
 import type { FromDaemonBody, RunReport } from '../../protocol/link.ts'
+import { writeEndRecord } from '../gc/end-record.ts'
 import type { Harness } from '../harness/port.ts'
 import { findHarness } from '../harness/registry.ts'
 import type { ReportKind } from '../journal/outbox-rows.ts'
 import { releaseShared } from '../workspace/hold.ts'
 import type { Workspace } from '../workspace/port.ts'
+import { keepCopy } from './copy.ts'
 import type { RunDeps } from './deps.ts'
 import { RunRefused } from './refused.ts'
 import { reportOf, salvageOf } from './report.ts'
@@ -66,10 +68,12 @@ export class RunRecord {
   }
 
   save(change: Partial<RunState>): void {
-    this.#state = { ...this.#state, ...change }
-    const { assignment, step } = this.#state
+    const next = { ...this.#state, ...change }
+    const { assignment, step } = next
     const { attemptId, epoch, n, task } = assignment
-    this.#deps.journal.saveRun({ attemptId, taskId: task.id, epoch, n, step, data: this.#state })
+    this.#deps.journal.saveRun({ attemptId, taskId: task.id, epoch, n, step, data: next })
+    this.#state = next
+    keepCopy(this.runDir, next)
   }
 
   /** The daemon's own words in the transcript. */
@@ -83,14 +87,33 @@ export class RunRecord {
 
   /** Puts the last report into the outbox and ends what the run held. `lost`: why another owner has the task; null: it is ours. */
   report(lost: string | null): void {
-    this.#deps.journal.transaction(() => {
-      this.#enqueue(lost)
-      this.save({ step: 'reported' })
-    })
+    const before = this.#state
+    this.#recordEnd(lost)
+    try {
+      this.#deps.journal.transaction(() => {
+        this.#enqueue(lost)
+        this.save({ step: 'reported' })
+      })
+    } catch (error) {
+      this.#state = before // the transaction was taken back as a whole
+      throw error
+    }
     if (this.#state.workspace?.mode === 'shared') releaseShared(this.#state.workspace)
     rmSync(join(this.runDir, 'tmp'), { recursive: true, force: true })
     this.#deps.changed()
     this.#deps.poke()
+  }
+
+  /** For those who clean up later, when the journal knows nothing of the run any more. */
+  #recordEnd(lost: string | null): void {
+    const { assignment, workspace, ending } = this.#state
+    writeEndRecord(this.runDir, {
+      attemptId: this.attemptId,
+      taskId: assignment.task.id,
+      mode: workspace?.mode ?? null,
+      outcome: lost === null && ending?.failure === null ? 'completed' : 'failed',
+      at: this.#deps.clock.now(),
+    })
   }
 
   #enqueue(lost: string | null): void {

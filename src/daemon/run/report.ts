@@ -22,7 +22,7 @@ export function reportOf(state: RunState): Report {
     costUsd: ending.costUsd,
     evidence: state.evidence,
     withheld: [...state.withheld],
-    sessionRef: ending.sessionRef,
+    sessionRef: ending.sessionRef?.slice(0, 1_000) ?? null,
   }
   if (ending.failure === null) return { kind: 'result', body }
   const { reason, detail, class: errorClass, resetAt } = ending.failure
@@ -39,6 +39,6 @@ export function salvageOf(
   const { attemptId, epoch } = state.assignment
   return {
     kind: 'salvage',
-    body: { attemptId, epoch, kind: 'checkpoint', detail: why, evidence: state.evidence, events: [] },
+    body: { attemptId, epoch, kind: 'checkpoint', detail: why.slice(0, 4_000), evidence: state.evidence, events: [] },
   }
 }

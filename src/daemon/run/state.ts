@@ -27,6 +27,10 @@ export interface RunState {
   readonly ending: Ending | null
   readonly evidence: Evidence | null
   readonly withheld: readonly string[]
+  /** The number of the first event that comes of the agent's output; null until it is followed. */
+  readonly followSeq: number | null
+  /** Set while the output is read again because the journal was lost: the step that the run had reached. */
+  readonly replayOf: 'ended' | 'captured' | null
 }
 
 /** How the agent ended: what the adapter concluded, or what the daemon did to it. */
@@ -62,6 +66,8 @@ export function newRunState(assignment: Assignment, now: number): RunState {
     ending: null,
     evidence: null,
     withheld: [],
+    followSeq: null,
+    replayOf: null,
   }
 }
 

@@ -1,6 +1,6 @@
 // The files of one run: what the daemon writes for its supervisor, and how what the supervisor wrote is read.
 
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { join } from 'node:path'
 import { Problem } from '../../core/problem.ts'
@@ -90,8 +90,16 @@ export function makeRunFolder(input: RunFolderInput): void {
  */
 export function replaceSeconds(runDir: string, name: 'deadline' | 'touched', atMs: number | null): void {
   const beside = join(runDir, `${name}.new`)
-  writeFileSync(beside, `${seconds(atMs)}\n`, { mode: 0o600 })
+  rmSync(beside, { recursive: true, force: true }) // the agent may have put a folder or a pipe there
+  writeFileSync(beside, `${seconds(atMs)}\n`, { mode: 0o600, flag: 'wx' })
   renameSync(beside, join(runDir, name))
+}
+
+/** When the supervisor will end the run, ms since the epoch; null: never. */
+export function readDeadline(runDir: string): number | null {
+  const replaced = readFileIfThere(join(runDir, 'deadline'))
+  const text = replaced ?? readFields(readFileIfThere(join(runDir, 'run')) ?? '').get('deadline') ?? ''
+  return /^\d+$/.test(text.trim()) ? Number(text.trim()) * 1_000 : null
 }
 
 /** What the folder says about its run; null when no run was started in it. */

@@ -15,6 +15,7 @@ import {
   type ExitRecord,
   makeRunFolder,
   type RunHandle,
+  readDeadline,
   readExit,
   readHandle,
   replaceSeconds,
@@ -113,6 +114,12 @@ export function touchRun(runDir: string, now: number): void {
 /** Moves the deadline; null: none. The supervisor reads it within 30 s, or at the old deadline if that is sooner. */
 export function setDeadline(runDir: string, at: number | null): void {
   replaceSeconds(runDir, 'deadline', at)
+}
+
+/** Moves the deadline, if there is one, by so much: the clock it is told in was set, or the host slept. */
+export function shiftDeadline(runDir: string, byMs: number): void {
+  const at = readDeadline(runDir)
+  if (at !== null) replaceSeconds(runDir, 'deadline', at + byMs)
 }
 
 /** Appends to the agent's standard input. Throws `invalid_state` unless it is a pipe that is still open. */

@@ -314,6 +314,12 @@ done
 cause=exited
 [ -s "$dir/cause" ] && read -r cause <"$dir/cause"
 rm -f "$dir/stdin.fifo"
-put exit "code=$code
+# On a full disk it waits for room: without this file the daemon would take a finished run for a lost one. Ten minutes at most.
+tries=0
+until put exit "code=$code
 cause=$cause
-ended=$ended"
+ended=$ended" 2>/dev/null; do
+  tries=$((tries + 1))
+  [ "$tries" -lt 300 ] && [ -d "$dir" ] || exit 74
+  sleep 2
+done

@@ -1,5 +1,7 @@
 // Names of a task's branch and folder: the same for the same attempt, and never in the way of what is there already.
 
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
 import type { GitOptions } from '../../lib/git.ts'
 import { git } from '../../lib/git.ts'
 import { refWords } from '../../lib/git-refs.ts'
@@ -50,6 +52,14 @@ export async function freeBranch(candidates: readonly string[], options: GitOpti
     .map((ref) => ref.slice('refs/heads/'.length))
     .filter((name) => name.startsWith('capstan'))
   return candidates.find((name) => !taken.some((other) => clash(name, other))) ?? null
+}
+
+/**
+ * Removes the lock that a killed `git commit` left on a run's own branch. To be called when the run's processes are gone: nobody else moves
+ * that branch, and without this nothing could.
+ */
+export function clearBranchLock(commonDir: string, branch: string): void {
+  rmSync(join(commonDir, 'refs/heads', `${branch}.lock`), { force: true })
 }
 
 function clash(name: string, other: string): boolean {

@@ -61,8 +61,8 @@ export function captureLock(workspace: Workspace): string {
 
 async function captureAlone(workspace: Workspace, request: CaptureRequest): Promise<Captured> {
   const state = await lookAt(workspace, finalIndexOf(workspace), request.signal)
-  const diff = await diffOf(workspace, state.treeId, request)
   const checkpoint = await writeCheckpoint(workspace, state, request)
+  const diff = await diffOrReason(workspace, state.treeId, request)
   const copies = keepChangedCopies(workspace)
   const evidence: Evidence = {
     workspaceMode: workspace.mode,
@@ -117,9 +117,11 @@ export async function lookAt(
       `${workspace.path} is gone or was replaced by a link; its last checkpoint is what there is.`,
     )
   }
-  const head = await readHead(workspace, signal)
-  const staged = await stagedTree(workspace, signal)
-  const tree = await snapshot(workspace, indexFile, signal)
+  const [head, staged, tree] = await Promise.all([
+    readHead(workspace, signal),
+    stagedTree(workspace, signal),
+    snapshot(workspace, indexFile, signal),
+  ])
   const top = ownRepoAtTop(workspace) ? [{ path: '.', unchanged: false }] : []
   const nested = await nestedTrees(workspace, [...top, ...tree.nested], signal)
   const notices = head.problem === null ? tree.notices : [...tree.notices, head.problem]
@@ -158,10 +160,40 @@ interface Diff {
 }
 
 /** Attributes and configuration of the tree must not run or hide anything: no external diff, no text conversion, renames always found. */
-const plainDiff = ['-r', '-M', '--no-ext-diff', '--no-textconv', '--ignore-submodules=none', '--no-color']
+const plainDiff: readonly string[] = [
+  '-r',
+  '-M',
+  '--no-ext-diff',
+  '--no-textconv',
+  '--ignore-submodules=none',
+  '--no-color',
+]
+
+/** Work is no less there because git cannot show it: out of memory, killed, or too slow. The checkpoint has it by then. */
+async function diffOrReason(workspace: Workspace, treeId: string, request: CaptureRequest): Promise<Diff> {
+  try {
+    return await diffOf(workspace, treeId, request)
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error
+    const withheld = `the diff could not be made (${error.detail}) The work is in the checkpoint on its host.`
+    const counts = { filesChanged: await changedCount(workspace, treeId, request.signal), insertions: 0, deletions: 0 }
+    return { patch: null, bytes: 0, withheld, counts }
+  }
+}
+
+/** How many files differ, told from the trees alone: no file is read. */
+async function changedCount(workspace: Workspace, treeId: string, signal: AbortSignal | undefined): Promise<number> {
+  const options = { ...privately(workspace, { signal }), maxBytes: 268_435_456 }
+  const args = ['diff-tree', '-r', '--no-renames', '--name-only', '-z', '--no-ext-diff', workspace.baseTree, treeId]
+  return zeroSeparated(await gitBytes([...args, '--'], options)).length
+}
+
+/** A larger file is compared as bytes: git would need several times its size in memory for its lines. */
+const bigFiles = { 'core.bigFileThreshold': '50m' }
 
 async function diffOf(workspace: Workspace, treeId: string, request: CaptureRequest): Promise<Diff> {
-  const options = { ...privately(workspace, { signal: request.signal, timeoutMs: longGitMs }), maxBytes: 268_435_456 }
+  const place = privately(workspace, { signal: request.signal, timeoutMs: longGitMs })
+  const options = { ...place, config: { ...place.config, ...bigFiles }, maxBytes: 268_435_456 }
   const trees = [workspace.baseTree, treeId, '--']
   const counts = countsOf(await gitBytes(['diff-tree', ...plainDiff, '--numstat', '-z', ...trees], options))
   const file = join(dirname(workspace.baseIndex), 'patch')

@@ -5,6 +5,7 @@ import type { GitAuthor } from '../../lib/git.ts'
 import { git, gitOrNull, runGit } from '../../lib/git.ts'
 import { commitOf } from '../../lib/git-refs.ts'
 import { settleAdminDir } from './admin-dir.ts'
+import { clearBranchLock } from './branch.ts'
 import type { Captured } from './capture.ts'
 import type { Workspace } from './port.ts'
 import { privately } from './private-git.ts'
@@ -41,6 +42,7 @@ export async function deliverBranch(
   const tip = await commitOf(`refs/heads/${branch}`, main)
   const commit = await commitToDeliver(workspace, captured, { ...request, tip })
   if (commit !== tip) {
+    clearBranchLock(commonDir, branch)
     const expected = tip ?? '0'.repeat(commit.length)
     const result = await runGit(
       ['update-ref', '--no-deref', '-m', 'capstan: deliver', `refs/heads/${branch}`, commit, expected],

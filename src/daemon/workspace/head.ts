@@ -46,6 +46,7 @@ export async function stagedTree(workspace: Workspace, signal: AbortSignal | und
   if (bytes === null) return null
   const copy = `${workspace.baseIndex}.staged`
   try {
+    rmSync(`${copy}.lock`, { force: true }) // of a git that was ended half-way; only the daemon uses this copy
     writeFileSync(copy, bytes, { mode: 0o600 })
     return await gitOrNull(['write-tree'], privately(workspace, { indexFile: copy, signal }))
   } finally {

@@ -2,15 +2,23 @@
 
 import { existsSync, lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { z } from 'zod'
+import { readFileIfThere } from '../../lib/atomic-file.ts'
 import { gitOrNull } from '../../lib/git.ts'
 import { withLock } from '../../lib/lock.ts'
 
+const intentShape = z.object({
+  commonDir: z.string().nullable(),
+  path: z.string(),
+  branch: z.string().nullable(),
+  baseSha: z.string().nullable(),
+})
 /** What a crash may leave behind; written before the branch and worktree are made. */
-export interface Intent {
-  readonly commonDir: string | null
-  readonly path: string
-  readonly branch: string | null
-  readonly baseSha: string | null
+export type Intent = Readonly<z.infer<typeof intentShape>>
+
+export function readIntent(path: string): Intent | null {
+  const text = readFileIfThere(path)
+  return text === null ? null : intentShape.parse(JSON.parse(text))
 }
 
 /** The lock that every change of a repository's worktrees is made under, by whatever daemon. */

@@ -5,10 +5,11 @@ import { join } from 'node:path'
 import { Problem } from '../../core/problem.ts'
 import type { GitOptions } from '../../lib/git.ts'
 import { git, gitOrNull, longGitMs, runGit } from '../../lib/git.ts'
+import { nestedHead } from './nested-head.ts'
 import type { Workspace } from './port.ts'
-import { privately } from './private-git.ts'
+import { privately, readBounded } from './private-git.ts'
 import type { NestedPath } from './snapshot.ts'
-import { addAll, nestedHead } from './snapshot.ts'
+import { addAll } from './snapshot.ts'
 
 export interface NestedRepo {
   /** Relative to the workspace; `.` is a repository made at its top. */
@@ -44,7 +45,7 @@ export async function nestedTrees(
     try {
       const added = await addAll(inner, indexFile, signal)
       const treeId = await git(['write-tree'], privately(inner, { indexFile, signal }))
-      const headSha = await nestedHead(inner.path, { signal })
+      const headSha = nestedHead(inner.path)
       const unread = added.missing[0] ?? null
       const tooDeep =
         depth >= maxDepth && added.nested.length > 0
@@ -91,7 +92,8 @@ async function fetchHistory(
 ): Promise<{ readonly tips: readonly string[]; readonly lost: string | null }> {
   const options: GitOptions = {
     ...privately(place, { signal, timeoutMs: longGitMs }),
-    config: { 'core.bare': 'false', 'protocol.allow': 'never', 'protocol.file.allow': 'always' },
+    config: { 'core.bare': 'false' },
+    fetchFrom: 'files',
   }
   const into = `refs/nested/${number}`
   const args = [
@@ -146,7 +148,19 @@ function unsafeHistory(folder: string): string | null {
         return `${folder} is a large repository, so its history is not copied`
     }
   }
-  return null
+  return unsafeConfig(gitDir) ? `the configuration of ${folder} reaches beyond it, so its history is not copied` : null
+}
+
+/** A configuration larger than this is no person's. */
+const maxConfigBytes = 1_048_576
+
+/** The git that serves the history reads this: included files may be anything, and a promisor would be asked for what is missing. */
+function unsafeConfig(gitDir: string): boolean {
+  return ['config', 'config.worktree'].some((name) => {
+    const bytes = readBounded(join(gitDir, name), { maxBytes: maxConfigBytes, links: 'refused' })
+    if (bytes === null) return lstatSync(join(gitDir, name), { throwIfNoEntry: false }) !== undefined
+    return /\[\s*include|promisor|partialclone/i.test(bytes.toString('utf8'))
+  })
 }
 
 const refusedFiles: ReadonlySet<string> = new Set([

@@ -1,12 +1,12 @@
-// A pipe named .gitignore or .gitattributes makes git wait for ever for somebody to write: found and named instead of waited for.
+// A pipe where git reads rules, or in the git folder of a nested repository, makes git wait for ever: found and named instead of waited for.
 
 import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, sep } from 'node:path'
 import { Problem } from '../../core/problem.ts'
 import { longGitMs } from '../../lib/git.ts'
 
 /** Nearly every repository is read within this; after it a look for pipes is worth its time. */
-export const patienceMs = 30_000
+export const patienceMs = 8_000
 
 /**
  * Runs `work` with a short timeout, and after a look for pipes in `folder` again with the long one. Throws `workspace_failed` naming the pipe.
@@ -29,6 +29,10 @@ export async function unlessPiped<T>(
   }
 }
 
+function inGitFolder(folder: string): boolean {
+  return `${folder}${sep}`.includes(`${sep}.git${sep}`)
+}
+
 const readByGit: ReadonlySet<string> = new Set(['.gitignore', '.gitattributes', '.gitmodules'])
 
 async function findPipe(folder: string): Promise<string | null> {
@@ -37,7 +41,8 @@ async function findPipe(folder: string): Promise<string | null> {
     const entries = await readdir(at, { withFileTypes: true }).catch(() => []) // gone or unreadable: git skips it too
     for (const entry of entries) {
       if (entry.isDirectory()) waiting.push(join(at, entry.name))
-      else if (readByGit.has(entry.name) && !entry.isFile() && !entry.isSymbolicLink()) return join(at, entry.name)
+      else if (entry.isFile() || entry.isSymbolicLink()) continue
+      else if (readByGit.has(entry.name) || inGitFolder(at)) return join(at, entry.name)
     }
   }
   return null

@@ -1,18 +1,21 @@
 // Removes a workspace once everything in it is proved to be kept elsewhere; what cannot be proved stays and says why.
 
-import { chmodSync, existsSync, lstatSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Problem } from '../../core/problem.ts'
 import { gitOrNull, runGit } from '../../lib/git.ts'
 import { withLock } from '../../lib/lock.ts'
 import { isInside } from '../repos/registry.ts'
+import { clearBranchLock } from './branch.ts'
 import { captureLock, finalIndexOf, lookAt } from './capture.ts'
 import { checkpointHome, checkpointRef, nestedRef } from './checkpoint.ts'
+import { readHead } from './head.ts'
 import { releaseShared } from './hold.ts'
 import { worktreeLock } from './intent.ts'
 import type { NestedRepo } from './nested.ts'
 import type { Workspace } from './port.ts'
-import { realOrNull } from './private-git.ts'
+import { readBounded, realOrNull } from './private-git.ts'
+import { removeTree } from './tree.ts'
 
 export type Removed = { readonly removed: true } | { readonly removed: false; readonly kept: string }
 
@@ -25,15 +28,19 @@ export async function remove(workspace: Workspace, signal?: AbortSignal): Promis
     releaseShared(workspace)
     return { removed: true }
   }
-  const misplaced = outsideRoot(workspace)
-  if (misplaced !== null) return { removed: false, kept: misplaced }
-  if (existsSync(workspace.path)) {
-    const kept = await reasonToKeep(workspace, signal)
-    if (kept !== null) return { removed: false, kept }
-  }
+  const kept = await whyKept(workspace, signal)
+  if (kept !== null) return { removed: false, kept }
   await takeAway(workspace)
   forget(workspace)
   return { removed: true }
+}
+
+/** Why the workspace must stay: something in it is not proved to be kept elsewhere. Null: nothing would be lost with it. */
+export async function whyKept(workspace: Workspace, signal?: AbortSignal): Promise<string | null> {
+  if (workspace.mode === 'shared') return null
+  const misplaced = outsideRoot(workspace)
+  if (misplaced !== null) return misplaced
+  return existsSync(workspace.path) ? reasonToKeep(workspace, signal) : reasonWithoutFolder(workspace, signal)
 }
 
 /** Only a folder below the root that Capstan made, and not by way of a link. */
@@ -45,6 +52,32 @@ function outsideRoot(workspace: Workspace): string | null {
   const real = realOrNull(path)
   if (real !== null && real !== path) return `${path} was replaced by a link to ${real}`
   return realOrNull(dirname(path)) === dirname(path) || real === null ? null : `${dirname(path)} was replaced by a link`
+}
+
+/** The folder is gone, but git's data of it may be in use elsewhere, or be all that names the agent's last commits. */
+async function reasonWithoutFolder(workspace: Workspace, signal: AbortSignal | undefined): Promise<string | null> {
+  const { adminDir, commonDir } = workspace
+  if (adminDir === null || commonDir === null || realOrNull(adminDir) !== adminDir) return null
+  const pointer = readBounded(join(adminDir, 'gitdir'), { maxBytes: 4_096, links: 'refused' })?.toString('utf8').trim()
+  if (pointer !== undefined && pointer !== join(workspace.path, '.git') && existsSync(pointer)) {
+    return `${workspace.path} was moved to ${dirname(pointer)}`
+  }
+  const { sha, branch } = await readHead(workspace, signal)
+  if (sha === null || branch !== null) return null
+  const home = checkpointHome(workspace, signal)
+  if (await isContained(sha, [checkpointRef(workspace), workspace.baseSha], home)) return null
+  return `${workspace.path} is gone, and only its HEAD holds the commit ${sha.slice(0, 10)}; give it a branch: git branch NAME ${sha.slice(0, 10)}`
+}
+
+async function isContained(
+  sha: string,
+  tips: readonly (string | null)[],
+  home: Parameters<typeof runGit>[1],
+): Promise<boolean> {
+  for (const tip of tips) {
+    if (tip !== null && (await runGit(['merge-base', '--is-ancestor', sha, tip], home)).code === 0) return true
+  }
+  return false
 }
 
 async function reasonToKeep(workspace: Workspace, signal: AbortSignal | undefined): Promise<string | null> {
@@ -74,8 +107,9 @@ async function unkept(
   const state = await lookAt(workspace, indexFile, signal)
   if (state.missing[0] !== undefined) return state.missing[0]
   if (state.treeId !== keptTree) return 'files changed since the last checkpoint'
-  const { sha } = state.head
-  if (sha !== null && (await runGit(['merge-base', '--is-ancestor', sha, ref], home)).code !== 0) {
+  const { sha, branch } = state.head
+  // a branch stays when the worktree goes, and with it the delivery that was put on top of the checkpoint's parent
+  if (sha !== null && branch === null && (await runGit(['merge-base', '--is-ancestor', sha, ref], home)).code !== 0) {
     return 'there are commits that the checkpoint does not hold'
   }
   for (const [number, repo] of state.nested.entries()) {
@@ -94,7 +128,7 @@ async function nestedUnkept(repo: NestedRepo, ref: string, home: Parameters<type
 }
 
 async function takeAway(workspace: Workspace): Promise<void> {
-  removeTree(workspace.path)
+  await removeTree(workspace.path)
   const { commonDir, adminDir, branch, baseSha } = workspace
   if (commonDir === null || !existsSync(commonDir)) return
   await withLock(worktreeLock(commonDir), {}, async () => {
@@ -104,12 +138,19 @@ async function takeAway(workspace: Workspace): Promise<void> {
       adminDir !== null && dirname(adminDir) === join(commonDir, 'worktrees') && realOrNull(adminDir) === adminDir
     if (ours) rmSync(adminDir, { recursive: true, force: true }) // git would not when the agent had changed its `gitdir`
     if (branch === null || baseSha === null) return
-    await gitOrNull(['update-ref', '--no-deref', '-d', `refs/heads/${branch}`, baseSha], at) // refused when it stands elsewhere
+    clearBranchLock(commonDir, branch)
+    await dropBranch(commonDir, branch, baseSha)
   })
 }
 
+/** Deletes a branch that stands at `sha`; one that stands elsewhere stays. */
+export async function dropBranch(commonDir: string, branch: string, sha: string): Promise<boolean> {
+  const args = ['update-ref', '--no-deref', '-d', `refs/heads/${branch}`, sha]
+  return (await gitOrNull(args, { cwd: commonDir, gitDir: commonDir })) !== null
+}
+
 /** The daemon's state of it goes too, but for changed copies, and for scratch its git folder: there the checkpoint lies. */
-function forget(workspace: Workspace): void {
+export function forget(workspace: Workspace): void {
   const folder = dirname(workspace.baseIndex)
   const files = [
     workspace.baseIndex,
@@ -121,23 +162,4 @@ function forget(workspace: Workspace): void {
   for (const end of ['', '-wal', '-shm']) rmSync(`${captureLock(workspace)}${end}`, { force: true })
   if (workspace.commonDir !== null) rmSync(workspace.gitDir, { recursive: true, force: true })
   if (existsSync(folder) && readdirSync(folder).length === 0) rmSync(folder, { recursive: true })
-}
-
-/** Also folders without write permission, as package caches make them. Links are removed, never followed. */
-function removeTree(path: string): void {
-  try {
-    rmSync(path, { recursive: true, force: true })
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && (error.code === 'EACCES' || error.code === 'EPERM'))) throw error
-    openFolders(path)
-    rmSync(path, { recursive: true, force: true })
-  }
-}
-
-function openFolders(path: string): void {
-  if (!lstatSync(path).isDirectory()) return
-  chmodSync(path, 0o700)
-  for (const entry of readdirSync(path, { withFileTypes: true })) {
-    if (entry.isDirectory()) openFolders(join(path, entry.name))
-  }
 }

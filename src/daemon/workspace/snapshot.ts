@@ -1,9 +1,11 @@
 // The tree of a folder as it is now: untracked files included, ignored ones not, repositories inside left out and named.
 
-import { lstatSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, lstatSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { GitOptions } from '../../lib/git.ts'
-import { git, gitBytes, gitOrNull, lastWords, longGitMs, runGit, zeroSeparated } from '../../lib/git.ts'
+import { git, gitBytes, lastWords, longGitMs, runGit, zeroSeparated } from '../../lib/git.ts'
+import { hasGitlinks } from './index-file.ts'
+import { nestedHead } from './nested-head.ts'
 import { patienceMs, unlessPiped } from './pipes.ts'
 import type { Workspace } from './port.ts'
 import { copyIndex, privately, realOrNull } from './private-git.ts'
@@ -50,19 +52,18 @@ export async function addAll(
 ): Promise<Added> {
   const options = privately(place, { indexFile, signal, timeoutMs: longGitMs })
   const submodules = await settleSubmodules(place, options)
-  const listing = ['ls-files', '--others', '--exclude-standard', '-z']
-  const untracked = await unlessPiped(place.path, firstMs, (timeoutMs) =>
-    gitBytes(listing, { ...options, timeoutMs, maxBytes: maxListBytes }),
+  const names = await unlessPiped(place.path, firstMs, (timeoutMs) =>
+    changedNames({ ...options, timeoutMs, maxBytes: maxListBytes }),
   )
-  const found = splitZero(untracked)
-    .filter((name) => name.at(-1) === slash)
-    .map((name) => name.subarray(0, -1))
+  const found = names.filter((name) => name.at(-1) === slash).map((name) => name.subarray(0, -1))
   const skipped = [...found, ...submodules.map(({ path }) => Buffer.from(path))]
   const adding = ['add', '-A', '--ignore-errors', '--pathspec-from-file=-', '--pathspec-file-nul']
-  const result = await unlessPiped(place.path, firstMs, (timeoutMs) => {
+  const add = (timeoutMs: number) => {
     rmSync(`${indexFile}.lock`, { force: true }) // of one that was ended; nobody else uses this index
-    return runGit(adding, { ...options, timeoutMs, input: pathspecs(skipped) })
-  })
+    return runGit(adding, { ...options, timeoutMs, input: pathspecs(names, skipped) })
+  }
+  const unchanged = names.length === 0
+  const result = unchanged ? { code: 0, stderr: '' } : await unlessPiped(place.path, firstMs, add)
   const filled = submodules.filter(({ path }) => hasGit(join(place.path, path)))
   const made = found.map((name) => ({ path: name.toString('utf8'), unchanged: false }))
   const nested = [...made, ...filled].sort((a, b) => (a.path < b.path ? -1 : 1))
@@ -87,11 +88,27 @@ function splitZero(bytes: Buffer): Buffer[] {
   return parts
 }
 
-/** Names travel as bytes: they need not be UTF-8. */
-function pathspecs(skipped: readonly Buffer[]): Buffer {
+/** What differs from the index, and what it does not know; folders that are repositories end with a slash. Both looks at once: neither writes. */
+async function changedNames(options: GitOptions): Promise<Buffer[]> {
+  const [changed, unknown] = await Promise.all([
+    gitBytes(['diff-files', '--name-only', '--no-ext-diff', '--ignore-submodules=all', '-z'], options),
+    gitBytes(['ls-files', '--others', '--exclude-standard', '-z'], options),
+  ])
+  return [...splitZero(changed), ...splitZero(unknown)]
+}
+
+/** Git compares each entry with each of these names; beyond so many one look at everything is quicker. */
+const namesAtMost = 200
+
+/** What is to be added: the names that differ, or everything, without what is skipped. Names travel as bytes: they need not be UTF-8. */
+function pathspecs(names: readonly Buffer[], skipped: readonly Buffer[]): Buffer {
   const zero = Buffer.from([0])
   const excluded = skipped.flatMap((name) => [zero, Buffer.from(':(top,exclude,literal)'), name])
-  return Buffer.concat([Buffer.from(':/'), ...excluded])
+  const few = names.length <= namesAtMost && skipped.length === 0
+  const wanted = few
+    ? names.flatMap((name) => [zero, Buffer.from(':(top,literal)'), name]).slice(1)
+    : [Buffer.from(':/')]
+  return Buffer.concat([...wanted, ...excluded])
 }
 
 /**
@@ -99,6 +116,8 @@ function pathspecs(skipped: readonly Buffer[]): Buffer {
  * as they were. Gives the paths that stay submodules.
  */
 async function settleSubmodules(place: Place, options: GitOptions): Promise<NestedPath[]> {
+  if (options.indexFile !== undefined && existsSync(options.indexFile) && hasGitlinks(options.indexFile) === false)
+    return []
   const staged = await gitBytes(['ls-files', '--stage', '-z'], { ...options, maxBytes: maxListBytes })
   if (!staged.includes('160000 ')) return []
   const entries = zeroSeparated(staged).filter((line) => line.startsWith('160000 '))
@@ -107,7 +126,7 @@ async function settleSubmodules(place: Place, options: GitOptions): Promise<Nest
   for (const line of entries) {
     const path = line.slice(line.indexOf('\t') + 1)
     const before = line.split(' ')[1] ?? ''
-    const now = await submoduleNow(join(place.path, path), before, options)
+    const now = submoduleNow(join(place.path, path), before)
     if (now === null) edits.push(`0 ${'0'.repeat(before.length)}\t${path}`)
     else kept.push({ path, unchanged: now === before })
     if (now !== null && now !== before) edits.push(`160000 ${now}\t${path}`)
@@ -118,9 +137,9 @@ async function settleSubmodules(place: Place, options: GitOptions): Promise<Nest
 }
 
 /** The commit a submodule stands at; `before` for an empty folder; null when it is no submodule any more. */
-async function submoduleNow(folder: string, before: string, options: GitOptions): Promise<string | null> {
+function submoduleNow(folder: string, before: string): string | null {
   if (realOrNull(folder) === null || !lstatSync(folder).isDirectory()) return null
-  if (hasGit(folder)) return (await nestedHead(folder, options)) ?? before
+  if (hasGit(folder)) return nestedHead(folder) ?? before
   return readdirSync(folder).length === 0 ? before : null
 }
 
@@ -131,10 +150,4 @@ export function hasGit(folder: string): boolean {
   } catch {
     return false // ENOENT
   }
-}
-
-/** HEAD of a repository in the workspace, or null. Reading a ref runs nothing, whatever that repository is configured to. */
-export function nestedHead(folder: string, options: Pick<GitOptions, 'signal'>): Promise<string | null> {
-  const at = { cwd: folder, gitDir: join(folder, '.git'), signal: options.signal }
-  return gitOrNull(['rev-parse', '--verify', '--quiet', 'HEAD^{commit}'], at)
 }

@@ -14,10 +14,11 @@ import type { UsableRepo } from '../repos/inspect.ts'
 import { branchCandidates, folderCandidates, freeBranch, repoFolder } from './branch.ts'
 import { carryIgnored } from './carry.ts'
 import type { Intent } from './intent.ts'
-import { claimEmpty, undoLocked, worktreeLock } from './intent.ts'
+import { claimEmpty, readIntent, undo, undoLocked, worktreeLock } from './intent.ts'
 import type { StatePlaces, Workspace, WorkspaceRequest } from './port.ts'
 import { copyIndex, makePrivateGit, populate, statePlaces } from './private-git.ts'
 import { usableRepo } from './request.ts'
+import { dropTaken, fillWarm, settleWarm, takeWarm } from './warm-take.ts'
 
 /**
  * Makes the branch, the folder and its files. The same request again after a crash begins anew where nothing was finished. Throws
@@ -31,22 +32,49 @@ export async function prepareWorktree(request: WorkspaceRequest): Promise<Worksp
   await makePrivateGit(places.gitDir, repo.commonDir, request.signal)
   const folder = join(request.root, repoFolder(request.repo?.slug ?? ''))
   mkdirSync(folder, { recursive: true, mode: 0o700 })
-  const lock = { signal: request.signal }
-  const made = await withLock(worktreeLock(repo.commonDir), lock, () =>
-    addWorktree({ request, repo, baseSha, places, folder }),
-  )
-  return fill(request, repo, baseSha, { places, made })
+  const add: Add = { request, repo, baseSha, places, folder }
+  return finished(add, (await fromWarm(add)) ?? (await fromScratch(add)))
 }
 
-async function fill(
-  request: WorkspaceRequest,
-  repo: UsableRepo,
-  baseSha: string,
-  { places, made }: { readonly places: StatePlaces; readonly made: Made },
-): Promise<Workspace> {
+async function fromScratch(add: Add): Promise<Made> {
+  const { request, repo, baseSha, places } = add
+  const made = await withLock(worktreeLock(repo.commonDir), { signal: request.signal }, () => addWorktree(add))
+  const at = { path: made.path, gitDir: places.gitDir, objectDir: join(repo.commonDir, 'objects') }
+  await populate(at, baseSha, places.baseIndex, { signal: request.signal, timeoutMs: longGitMs })
+  return made
+}
+
+/** A ready worktree of the repository made this run's; null when there is none, or it turned out not to be usable. */
+async function fromWarm(add: Add): Promise<Made | null> {
+  const { request, repo, baseSha, places } = add
+  const tree = await takeWarm(add)
+  if (tree === null) return null
+  const path = claimFolder(add)
+  try {
+    const made = await withLock(worktreeLock(repo.commonDir), { signal: request.signal }, async () => {
+      const at: GitOptions = { cwd: repo.commonDir, gitDir: repo.commonDir, signal: request.signal }
+      const branch = await chooseBranch(add, at, path)
+      const intent: Intent = { commonDir: repo.commonDir, path, branch, baseSha }
+      writeFileAtomic(places.intent, JSON.stringify(intent))
+      await settleWarm(tree, intent)
+      return { path, branch, adminDir: tree.record.adminDir }
+    })
+    await fillWarm(tree, add, { path, gitDir: places.gitDir, objectDir: join(repo.commonDir, 'objects') })
+    rmSync(tree.folder, { recursive: true, force: true })
+    return made
+  } catch (error) {
+    await dropTaken(places.folder, path)
+    const left = readIntent(places.intent)
+    if (left !== null) await undo(left)
+    request.signal.throwIfAborted()
+    if (error instanceof Problem) return null
+    throw error
+  }
+}
+
+async function finished({ request, repo, baseSha, places }: Add, made: Made): Promise<Workspace> {
   const objectDir = join(repo.commonDir, 'objects')
   const at = { path: made.path, gitDir: places.gitDir, objectDir }
-  await populate(at, baseSha, places.baseIndex, { signal: request.signal, timeoutMs: longGitMs })
   copyIndex(places.baseIndex, join(made.adminDir, 'index'))
   const { carried, notices } = await carryIgnored(request, { ...at, baseIndex: places.baseIndex }, repo.path)
   return {

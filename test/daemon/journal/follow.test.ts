@@ -239,3 +239,28 @@ test('following costs little more than splitting and parsing, and little memory 
   console.log(`follow at ${ratios.map((each) => each.toFixed(2)).join(', ')} of split + parse`)
   expect(Math.max(...ratios)).toBeGreaterThan(0.6)
 })
+
+test('a flood of short lines comes in batches of at most 2,000, whole and once', async () => {
+  const count = 50_000
+  out(Array.from({ length: count }, (_, i) => `${i}\n`).join(''))
+  const { lines, batches } = await readAll()
+  expect(Math.max(...batches)).toBeLessThanOrEqual(2_000)
+  expect(texts(lines)).toEqual(Array.from({ length: count }, (_, i) => `${i}`))
+})
+
+test('what nobody wants any more is not read to its end', async () => {
+  out('some line\n'.repeat(100_000))
+  let read = 0
+  await follow({
+    runDir,
+    offsets: zero,
+    onLines: (batch) => {
+      read += batch.length
+    },
+    enough: () => read > 0,
+    ended: Promise.resolve(),
+    signal: new AbortController().signal,
+    clock,
+  })
+  expect(read).toBeLessThan(10_000)
+})

@@ -235,3 +235,30 @@ test('a poke while a lane is ending is not lost', async () => {
   await sender.settled()
   expect(server.seqs.get('att_a')).toEqual(counted(300))
 })
+
+test('a last report that the server refuses for good becomes a small failure that says so', async () => {
+  run('att_a', 1)
+  report('att_a')
+  const bodies: unknown[] = []
+  server.failure = (kind, body) => {
+    if (kind === 'fail') bodies.push(body)
+    return kind === 'result' ? refusal('invalid_request') : null
+  }
+  await start().settled()
+  expect(bodies).toMatchObject([
+    { reason: 'workspace_failed', detail: 'the server refused the report: invalid_request: as told', evidence: null },
+  ])
+  expect([acknowledged, journal.outbox.attempts()]).toEqual([['att_a fail'], []])
+})
+
+test('a failure that is refused as well is not said a third time', async () => {
+  run('att_a', 0)
+  report('att_a')
+  let asked = 0
+  server.failure = () => {
+    asked += 1
+    return refusal('invalid_request')
+  }
+  await start().settled()
+  expect([asked, journal.outbox.attempts()]).toEqual([2, []])
+})

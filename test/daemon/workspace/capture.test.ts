@@ -292,3 +292,24 @@ describe('delivery', () => {
     expect(await place.git(workspace.path, 'status', '--porcelain', '--branch')).toBe(`## ${workspace.branch}`)
   })
 })
+
+test('a diff that git cannot make leaves evidence and checkpoint, and says why', async () => {
+  using place = makePlace()
+  const workspace = await prepare(place.request(await place.repo('repo', files)))
+  writeFileSync(join(workspace.path, 'a.txt'), 'one\ntwo\n')
+  const path = process.env.PATH ?? ''
+  const real = (await place.git(place.folder, '-c', 'alias.where=!command -v git', 'where')).split('\n')[0]
+  const fake = place.write('bin/git', `#!/bin/sh\ncase "$*" in *--output=*) kill -9 $$;; esac\nexec '${real}' "$@"\n`)
+  chmodSync(fake, 0o755)
+  process.env.PATH = `${place.path('bin')}:${path}`
+  try {
+    const { evidence, patch } = await capture(workspace, captureOf(workspace))
+    expect(evidence).toMatchObject({ filesChanged: 1, diffCid: null, checkpointSha: expect.any(String) })
+    expect(evidence.diffWithheld).toContain('the diff could not be made')
+    expect(patch).toBeNull()
+    const kept = await place.git(place.path('repo'), 'show', `${evidence.checkpointRef}:a.txt`)
+    expect(kept).toBe('one\ntwo')
+  } finally {
+    process.env.PATH = path
+  }
+})

@@ -315,3 +315,66 @@ test('a slow but honest folder is read to its end after the first look', async (
   copyIndex(workspace.baseIndex, index)
   expect(await addAll(workspace, index, undefined, 1)).toMatchObject({ missing: [] })
 })
+
+/** Makes a repository ask a program of the agent's for every object that it lacks. */
+function makePromisor(gitDir: string, pwned: string): void {
+  const lines = ['[core]', '\trepositoryformatversion = 1', '[extensions]', '\tpartialClone = origin']
+  const remote = [
+    '[remote "origin"]',
+    `\turl = ${join(gitDir, 'nowhere')}`,
+    '\tpromisor = true',
+    `\tuploadpack = "touch '${pwned}'; false"`,
+  ]
+  appendFileSync(join(gitDir, 'config'), [...lines, ...remote, ''].join('\n'))
+}
+
+const missing = (digit: string) => `${digit.repeat(40)}\n`
+
+test('objects that are missing are not fetched by a program that the agent named: nested, HEAD, base, branch, checkout', async () => {
+  using place = makePlace()
+  const { repo, workspace } = await start(place)
+  const inner = join(workspace.path, 'n')
+  mkdirSync(inner)
+  await place.git(inner, 'init', '-q', '-b', 'main')
+  makePromisor(join(inner, '.git'), place.pwned)
+  writeFileSync(join(inner, '.git/refs/heads/main'), missing('1'))
+  writeFileSync(join(inner, 'f'), 'x\n')
+  await everything(workspace, place)
+
+  const second = await prepare(place.request(repo))
+  const gitDir = join(repo, '.git')
+  makePromisor(gitDir, place.pwned)
+  writeFileSync(join(second.adminDir ?? '', 'HEAD'), missing('2'))
+  await everything(second, place)
+  await prepare(place.request(repo, { base: '3'.repeat(40) })).catch(() => {})
+  writeFileSync(join(gitDir, 'refs/heads/rel'), missing('4'))
+  await prepare(place.request(repo, { base: 'rel' })).catch(() => {})
+  writeFileSync(join(gitDir, 'refs/heads/main'), missing('5'))
+  await prepare(place.request(repo)).catch(() => {})
+  expect((await inspectRepo(repo)).usable).toBe(false)
+  expect(existsSync(place.pwned)).toBe(false)
+  await place.git(repo, 'rev-parse', '--verify', `${'6'.repeat(40)}^{commit}`).catch(() => '')
+  expect(existsSync(place.pwned)).toBe(true) // plain git does run it, so this test can fail
+})
+
+test('pipes in the git folder of a nested repository are named or passed over, never waited for', async () => {
+  using place = makePlace()
+  const { workspace } = await start(place)
+  const inner = join(workspace.path, 'n')
+  mkdirSync(inner)
+  await place.git(inner, 'init', '-q', '-b', 'main')
+  const pipe = (path: string) => place.git(place.folder, '-c', `alias.fifo=!rm -f '${path}'; mkfifo '${path}'`, 'fifo')
+  const config = join(inner, '.git/config')
+  await pipe(place.path('included'))
+  writeFileSync(config, `[include]\n\tpath = ${place.path('included')}\n`)
+  const included = await capture(workspace, captureOf(workspace))
+  expect(included.unkept.join()).toContain('reaches beyond it')
+  await pipe(config)
+  const piped = await capture(workspace, captureOf(workspace))
+  expect(piped.unkept.join()).toContain('is not a plain file')
+  const head = join(inner, '.git/HEAD')
+  await pipe(head)
+  const index = place.path('index')
+  copyIndex(workspace.baseIndex, index)
+  await expect(addAll(workspace, index, undefined, 300)).rejects.toThrow('is a pipe')
+})

@@ -1,0 +1,62 @@
+// Where a run's output was cut into commits: read again in the same pieces, it gives the same events with the same numbers.
+
+import { appendFileSync, closeSync, openSync, readSync } from 'node:fs'
+import { join } from 'node:path'
+import { readFileIfThere } from '../../lib/atomic-file.ts'
+import { isStorageTrouble } from '../../lib/storage-trouble.ts'
+import type { EventBody } from '../../protocol/events.ts'
+import type { Line } from '../harness/port.ts'
+import type { Offsets } from '../journal/follow.ts'
+
+export interface Mark {
+  readonly offsets: Offsets
+  /** How many events came of the piece that ends there. */
+  readonly events: number
+}
+
+const name = 'marks'
+
+/** To be called before each commit: a mark without its commit does no harm. Not synced, like the copy beside it. */
+export function keepMark(runDir: string, { offsets, events }: Mark): void {
+  try {
+    // The line's end comes first, so that one that a full disk cut does not spoil the next.
+    appendFileSync(join(runDir, name), `\n${events} ${offsets.stdout} ${offsets.stderr}`, { mode: 0o600 })
+  } catch (error) {
+    if (!isStorageTrouble(error)) throw error
+  }
+}
+
+/** The pieces behind `from`, in order. With an intact journal that is at most the one whose commit a crash prevented. */
+export function marksBehind(runDir: string, from: Offsets): Mark[] {
+  const lines = (readFileIfThere(join(runDir, name)) ?? '').split('\n')
+  const marks = lines.flatMap((line) => {
+    const [, events, stdout, stderr] = /^(\d+) (\d+) (\d+)$/.exec(line) ?? []
+    return events === undefined
+      ? []
+      : [{ events: Number(events), offsets: { stdout: Number(stdout), stderr: Number(stderr) } }]
+  })
+  return marks.filter(({ offsets }) => offsets.stdout + offsets.stderr > from.stdout + from.stderr)
+}
+
+/** The lines of one piece. */
+export function linesBetween(runDir: string, from: Offsets, to: Offsets): Line[] {
+  return (['stdout', 'stderr'] as const).flatMap((stream) => {
+    const size = to[stream] - from[stream]
+    if (size <= 0) return []
+    const bytes = Buffer.alloc(size)
+    const file = openSync(join(runDir, `${stream}.log`), 'r')
+    try {
+      readSync(file, bytes, 0, size, from[stream])
+    } finally {
+      closeSync(file)
+    }
+    const texts = bytes.toString('utf8').replace(/\n$/, '').split('\n')
+    return texts.map((text) => ({ stream, text: text.replace(/\r$/, '') }))
+  })
+}
+
+/** As many events as there were: the numbers behind them must not move. */
+export function fitted(events: readonly EventBody[], count: number): EventBody[] {
+  const lost: EventBody = { type: 'notice', message: 'what stood here was lost with the daemon’s journal' }
+  return Array.from({ length: count }, (_, at) => events[at] ?? lost)
+}
