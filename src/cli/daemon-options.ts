@@ -36,7 +36,7 @@ function dotEnv(path: string): Readonly<Record<string, string | undefined>> {
 function fileLayer(path: string): Layer {
   const raw: Record<string, unknown> = {}
   for (const [key, value] of Object.entries(readToml(path))) {
-    if (key === 'harness') continue // [harness.NAME] is the harnesses' own
+    if (key === 'harness' || key === 'retention') continue // tables with readers of their own
     const name = kebab(key)
     if (!settingsOfDaemon.some((setting) => setting.name === name)) throw unknownKey(path, key)
     raw[name] = value
@@ -83,7 +83,10 @@ export function defaultInWords(name: string): string {
     'host-id': 'made once',
     'stop-agents': 'true',
     'min-free-disk': '10 GB and 10 %',
+    'checkpoint-interval': '5m',
     'heartbeat-interval': 'as the server says',
+    transport: 'auto',
+    'socket-retry': '60s',
   }
   return words[name] ?? ''
 }

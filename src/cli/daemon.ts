@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import { Problem } from '../core/problem.ts'
 import { onlyKeys } from '../core/routing.ts'
 import type { RunningDaemon } from '../daemon/daemon.ts'
+import type { Transport } from '../daemon/link/dial.ts'
 import { camelValues } from '../lib/config.ts'
 import { type Log, makeLog } from '../lib/log.ts'
 import type { Connection } from './connection.ts'
@@ -11,6 +12,7 @@ import { readConnection, useProxies } from './connection.ts'
 import type { Context } from './context.ts'
 import { type DaemonFlags, resolveDaemonOptions } from './daemon-options.ts'
 import { dataDirOf, forgetRunning, writeRunning } from './data-dir.ts'
+import { failureLines } from './exit.ts'
 import type { batchOptions, daemonOptions, onceOptions, settingsOfDaemon } from './host/options.ts'
 import { requireWritable } from './serve.ts'
 import type { Given } from './spec.ts'
@@ -59,6 +61,10 @@ async function runDaemon(flags: DaemonFlags, mode: Mode, context: Context): Prom
   if (mode.mode === 'poll') writeRunning(dataDir, 'daemon', { url, token, daemonId: daemon.daemonId, pid: process.pid })
   if (context.json) context.terminal.json({ url, daemonId: daemon.daemonId, dataDir, pid: process.pid })
   else context.terminal.progress(`daemon ${daemon.daemonId} serves ${url}; Ctrl-C stops it`)
+  void daemon.done.then(({ problem }) => {
+    if (problem === undefined) return
+    context.terminal.note(...(context.json ? [JSON.stringify(problem.toBody())] : failureLines(problem)))
+  })
   try {
     return await untilStopped({
       ...stopsOf(daemon, settings.stopAgents ?? true),
@@ -108,6 +114,8 @@ export async function startHere(
   return startDaemon({
     serverUrl: connection.url,
     token: connection.daemonToken ?? connection.token,
+    transport: transportOf(settings.transport),
+    socketRetryMs: settings.socketRetry ?? null,
     dataDir,
     identity: settings.identity ?? 'default',
     name: settings.name ?? null,
@@ -123,6 +131,7 @@ export async function startHere(
     maxAgents: settings.maxAgents ?? null,
     minFreeDiskBytes: settings.minFreeDisk === undefined ? null : settings.minFreeDisk * 1e9,
     heartbeatIntervalMs: settings.heartbeatInterval ?? null,
+    checkpointIntervalMs: settings.checkpointInterval ?? null,
     flushIntervalMs: settings.flushInterval ?? null,
     secretDir: settings.secretDir === undefined ? null : resolve(context.cwd, settings.secretDir),
     ...mode,
@@ -137,4 +146,9 @@ export async function startHere(
 function requireOnly(only: Readonly<Record<string, string>>): void {
   const wrong = Object.keys(only).find((key) => !onlyKeys.some((known) => known === key))
   if (wrong !== undefined) throw new Problem('usage', `--only ${wrong} is not known; it takes ${onlyKeys.join(', ')}`)
+}
+
+/** The option's choices are these; a value that is none was refused when it was read. */
+function transportOf(text: string | undefined): Transport {
+  return text === 'ws' || text === 'http' ? text : 'auto'
 }

@@ -1,7 +1,7 @@
 // Starts the server for up and server: its options from flags and CAPSTAN_*, and what may go wrong in sentences.
 
-import { accessSync, constants, mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { Problem } from '../core/problem.ts'
 import type { Log } from '../lib/log.ts'
 import type { RunningServer } from '../server/server.ts'
@@ -26,7 +26,7 @@ export interface Serve {
 
 /** Throws `configuration` when the port is taken, the data folder cannot be written, or options contradict each other. */
 export async function serve(options: Serve, context: Context, log: Log): Promise<RunningServer> {
-  requireWritable(options.dataDir)
+  requirePlace(options.dataDir)
   const { startServer } = await import('../server/server.ts')
   return startServer({
     database: options.database ?? join(options.dataDir, 'capstan.db'),
@@ -49,19 +49,32 @@ function tlsOf({ tlsCert, tlsKey }: Serve): { cert: string; key: string } | unde
   throw new Problem('usage', '--tls-cert and --tls-key go together')
 }
 
+/** Throws `configuration` unless the folder can be written, or made where it is missing. Makes nothing: the start may yet be refused. */
+export function requirePlace(dataDir: string): void {
+  try {
+    let folder = dataDir
+    while (!existsSync(folder) && dirname(folder) !== folder) folder = dirname(folder)
+    if (!statSync(folder).isDirectory()) throw Object.assign(new Error(`${folder} is a file`), { code: 'ENOTDIR' })
+    accessSync(folder, constants.W_OK | constants.X_OK)
+  } catch (cause) {
+    throw unwritable(dataDir, cause)
+  }
+}
+
 /** Makes the folder (0700). Throws `configuration` when that or writing in it is not possible. */
 export function requireWritable(dataDir: string): void {
   try {
     mkdirSync(dataDir, { recursive: true, mode: 0o700 })
     accessSync(dataDir, constants.W_OK | constants.X_OK)
   } catch (cause) {
-    const why = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)
-    throw new Problem(
-      'configuration',
-      `the data folder ${dataDir} cannot be written (${why}); choose another with --data DIR or CAPSTAN_HOME`,
-      { cause },
-    )
+    throw unwritable(dataDir, cause)
   }
+}
+
+function unwritable(dataDir: string, cause: unknown): Problem {
+  const why = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)
+  const detail = `the data folder ${dataDir} cannot be written (${why}); choose another with --data DIR or CAPSTAN_HOME`
+  return new Problem('configuration', detail, { cause })
 }
 
 function settingsOf(options: Serve): Partial<ServerSettings> {

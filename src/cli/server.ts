@@ -7,7 +7,7 @@ import { writeConnection } from './connection.ts'
 import type { Context } from './context.ts'
 import { upDataDir } from './data-dir.ts'
 import { serverOptions } from './host/options.ts'
-import { serverWelcome } from './render/welcome.ts'
+import { programOf, serverWelcome } from './render/welcome.ts'
 import { parseListen, serve } from './serve.ts'
 import type { Given } from './spec.ts'
 import { untilStopped } from './stop.ts'
@@ -20,9 +20,16 @@ export async function runServer(given: Given<typeof serverOptions>, context: Con
   const log = makeLog(context.env.CAPSTAN_LOG ?? 'info')
   const server = await serve({ ...options, dataDir, host, port }, context, log)
   const { url, token, daemonToken, signInUrl } = server
-  writeConnection(context.home, { url, token, daemonToken, dataDir })
+  // the address its certificate and its guard know
+  writeConnection(context.home, { url: options.publicUrl ?? url, token, daemonToken, dataDir })
   if (given.json) context.terminal.json({ url, token, signInUrl, daemonId: null, dataDir, pid: process.pid })
-  else context.terminal.out(...serverWelcome({ url, signInUrl, dataDir, version: context.version }, context.terminal))
+  else
+    context.terminal.out(
+      ...serverWelcome(
+        { url, signInUrl, dataDir, version: context.version, program: programOf(context.env) },
+        context.terminal,
+      ),
+    )
   return untilStopped({
     clock: context.clock,
     done: new Promise(() => {}), // the server ends only when told to

@@ -13,8 +13,8 @@ import { resolveDaemonOptions } from './daemon-options.ts'
 import { forgetRunning, type Running, readRunning, repoRegistryPath, upDataDir, writeRunning } from './data-dir.ts'
 import type { settingsOfDaemon } from './host/options.ts'
 import { upOptions } from './host/options.ts'
-import { joinedLines, welcome } from './render/welcome.ts'
-import { requireWritable, serve } from './serve.ts'
+import { joinedLines, programOf, welcome } from './render/welcome.ts'
+import { requirePlace, requireWritable, serve } from './serve.ts'
 import type { Given } from './spec.ts'
 import { untilStopped } from './stop.ts'
 import { chooseWorkspaces } from './workspaces.ts'
@@ -26,8 +26,8 @@ const defaultPort = 7420
 export async function runUp(given: Up, context: Context): Promise<number> {
   const options = withEnvironment(given, context)
   const dataDir = upDataDir(context, options.data)
-  requireWritable(dataDir)
-  requireWritable(context.home) // client.json is written there
+  requirePlace(dataDir)
+  requirePlace(context.home) // client.json is written there
   const running = await whoRuns(dataDir, context)
   if (running !== null) return join(running, { dataDir, options, context })
   // what is wrong with the settings or a named repository is told before anything starts
@@ -41,6 +41,7 @@ export async function runUp(given: Up, context: Context): Promise<number> {
   )
   const connection = { url: server.url, token: server.token, daemonToken: server.daemonToken }
   try {
+    requireWritable(context.home)
     const daemon =
       options.daemon === false
         ? null
@@ -67,7 +68,12 @@ async function stay({ server, daemon, dataDir, stopAgents }: Upright, context: C
   if (context.json) context.terminal.json({ url, token, signInUrl, daemonId, dataDir, pid: process.pid })
   else {
     const host = daemonId === null ? null : await describe({ url, token, daemonId }, context)
-    context.terminal.out(...welcome({ url, signInUrl, dataDir, version: context.version, host }, context.terminal))
+    context.terminal.out(
+      ...welcome(
+        { url, signInUrl, dataDir, version: context.version, program: programOf(context.env), host, stopAgents },
+        context.terminal,
+      ),
+    )
   }
   const never = {
     done: new Promise<never>(() => {}),
@@ -111,6 +117,7 @@ async function join(running: Running, { dataDir, options, context }: Join): Prom
   const added = []
   for (const path of repos) added.push((await addRepo(repoRegistryPath(dataDir), { path })).repo)
   const { url, token, daemonToken, daemonId, pid } = running
+  requireWritable(context.home)
   writeConnection(context.home, { url, token, dataDir, ...(daemonToken === undefined ? {} : { daemonToken }) })
   if (context.json) context.terminal.json({ url, token, signInUrl: null, daemonId, dataDir, pid })
   else context.terminal.out(...joinedLines({ url, pid, added, notices }, context.terminal))

@@ -29,6 +29,21 @@ export const entries: readonly Entry[] = [
     load: async () => (await import('./host/verbs.ts')).server,
   },
   {
+    name: 'backup',
+    summary: 'All that the server knows, in one file',
+    load: async () => (await import('./host/verbs.ts')).backup,
+  },
+  {
+    name: 'restore',
+    summary: 'A backup into an empty data folder or database',
+    load: async () => (await import('./host/verbs.ts')).restore,
+  },
+  {
+    name: 'gc',
+    summary: 'Clean up what runs left on this host',
+    load: async () => (await import('./host/gc-options.ts')).gc,
+  },
+  {
     name: 'profile',
     summary: 'Reusable settings of agents',
     load: async () => (await import('./fleet/verbs.ts')).profile,

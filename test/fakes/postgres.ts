@@ -1,5 +1,5 @@
 // A real PostgreSQL for tests: started on a free port with a data folder of its own, stopped at the end. Durability is off: nothing here
-// outlives the test, and what is tested is what the server answers, not its disk.
+// outlives the test, and what is tested is what the server answers, not its disk. Benchmarks ask for it to be on.
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import {
@@ -26,6 +26,8 @@ export interface TestPostgres {
   makeDatabase(): Promise<string>
   /** Ends every connection of the database at `url` but the asking one: what a failing network does. */
   cutConnections(url: string): Promise<void>
+  /** Stops it and starts it again on the same port and data. `crash`: without a word to anybody, as if it were killed. */
+  restart(how: 'polite' | 'crash', downMs: number): Promise<void>
   stop(): Promise<void>
 }
 
@@ -35,11 +37,11 @@ export const withoutPostgres = process.env.CAPSTAN_TEST_NO_POSTGRES === '1'
 const user = 'capstan'
 
 /** Starts a server. Throws, with what was tried, when there is none: a suite that passes must have run. */
-export async function startPostgres(): Promise<TestPostgres> {
+export async function startPostgres({ durable = false } = {}): Promise<TestPostgres> {
   const failures: string[] = []
   for (const bin of binFolders()) {
     try {
-      return await startFrom(bin)
+      return await startFrom(bin, durable)
     } catch (error) {
       failures.push(`${bin}: ${error instanceof Error ? error.message : String(error)}`)
     }
@@ -53,7 +55,7 @@ interface Account {
   readonly gid: number
 }
 
-async function startFrom(found: string): Promise<TestPostgres> {
+async function startFrom(found: string, durable: boolean): Promise<TestPostgres> {
   const account = accountToUse()
   const folder = mkdtempSync(join(tmpdir(), 'capstan-pg-'))
   const data = join(folder, 'data')
@@ -75,15 +77,17 @@ async function startFrom(found: string): Promise<TestPostgres> {
     listen_addresses: '127.0.0.1',
     port,
     unix_socket_directories: '',
-    fsync: 'off',
     max_connections: 150,
   }
-  const flags = Object.entries({ ...options, synchronous_commit: 'off', full_page_writes: 'off' })
-  const child = spawn(join(bin, 'postgres'), ['-D', data, ...flags.flatMap(([k, v]) => ['-c', `${k}=${v}`])], {
-    ...as,
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
-  const log = collectLog(child)
+  const careless = durable ? {} : { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }
+  const flags = Object.entries({ ...options, ...careless })
+  const start = () =>
+    spawn(join(bin, 'postgres'), ['-D', data, ...flags.flatMap(([k, v]) => ['-c', `${k}=${v}`])], {
+      ...as,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+  let child = start()
+  let log = collectLog(child)
   const orphaned = () => child.kill('SIGQUIT')
   process.once('exit', orphaned)
   const stop = async () => {
@@ -108,6 +112,13 @@ async function startFrom(found: string): Promise<TestPostgres> {
     cutConnections: (url) => {
       const name = new URL(url).pathname.slice(1)
       return asAdmin(port, `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${name}'`)
+    },
+    restart: async (how, downMs) => {
+      await ended(child, how === 'crash' ? 'SIGQUIT' : 'SIGINT')
+      await new Promise((resolve) => setTimeout(resolve, downMs))
+      child = start()
+      log = collectLog(child)
+      await answers(port, child)
     },
     stop,
   }
@@ -138,8 +149,8 @@ async function answers(port: number, child: ChildProcess): Promise<void> {
   }
 }
 
-/** SIGINT: PostgreSQL ends its connections and stops. */
-function ended(child: ChildProcess): Promise<void> {
+/** SIGINT: PostgreSQL ends its connections and stops. SIGQUIT: it falls over. */
+function ended(child: ChildProcess, signal: 'SIGINT' | 'SIGQUIT' = 'SIGINT'): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve()
   return new Promise((resolve) => {
     const hard = setTimeout(() => child.kill('SIGQUIT'), 5_000)
@@ -147,7 +158,7 @@ function ended(child: ChildProcess): Promise<void> {
       clearTimeout(hard)
       resolve()
     })
-    child.kill('SIGINT')
+    child.kill(signal)
   })
 }
 

@@ -1,6 +1,6 @@
 // What a stranger gets wrong, each answered by one clear sentence with the value and the remedy, a documented exit code, and nothing left behind.
 
-import { chmodSync, mkdirSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -212,6 +212,10 @@ describe('a host where', () => {
     })
     other.close()
     refused(ran, 78, [String(port), '--port'])
+    expect(existsSync(join(world.root, 'elsewhere'))).toBe(false)
+    const open = ['server', '--listen', '0.0.0.0:0', '--data', join(world.root, 'elsewhere')]
+    refused(await world.capstan(open), 78, ['--insecure'])
+    expect(existsSync(join(world.root, 'elsewhere'))).toBe(false)
   })
 
   it.skipIf(process.getuid?.() === 0)(
@@ -227,6 +231,15 @@ describe('a host where', () => {
       )
     },
   )
+
+  it('the database is none, or cannot be reached, says so', async () => {
+    world.write(join(world.root, 'notes.txt'), 'a text that is no database at all')
+    const server = (database: string) =>
+      world.capstan(['server', '--listen', '127.0.0.1:0', '--data', join(world.root, 'dbs'), '--database', database])
+    refused(await server(join(world.root, 'notes.txt')), 78, ['notes.txt', 'no SQLite database'])
+    refused(await server('mysql://x'), 78, ['mysql://', 'postgres://'])
+    refused(await server('postgres://ann:secret@127.0.0.1:1/x'), 69, ['127.0.0.1:1/x', 'ECONNREFUSED'])
+  })
 
   it('the data folder is a file says so', async () => {
     world.write(join(world.root, 'file'), '')

@@ -173,6 +173,10 @@ describe('daemon once and batch', () => {
       [good, bad, third].map(async ({ id }) => (await world.json<TaskView>(['task', 'show', id])).state),
     )
     expect(states).toEqual(['completed', 'failed', 'completed'])
+    const unknown = await world.capstan(['daemon', 'once', '--task', 'task_nope', ...host], { cwd: repo, env })
+    expect([unknown.code, unknown.stderr]).toEqual([64, expect.stringContaining('there is no task "task_nope"')])
+    const ended = await world.capstan(['daemon', 'once', '--task', good.id, ...host], { cwd: repo, env })
+    expect([ended.code, ended.stderr]).toEqual([1, expect.stringContaining(`${good.id} is completed already`)])
   })
 })
 

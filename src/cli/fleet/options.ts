@@ -7,7 +7,7 @@ export const poolAddOptions = [
     name: 'connector',
     kind: 'text',
     value: 'NAME',
-    summary: 'Identity that may join; default: every daemon of the team',
+    summary: 'Token whose daemons may join, or `me`; default: every daemon of the team',
   },
 ] as const satisfies readonly OptionSpec[]
 

@@ -36,8 +36,17 @@ export const settingsOfDaemon = [
   },
   { name: 'labels', kind: 'list', commas: true, value: 'LABELS', summary: 'Labels it has: gpu,os=linux' },
   { name: 'heartbeat-interval', kind: 'duration', value: 'DUR', summary: 'Default: as the server says, 10s' },
+  {
+    name: 'transport',
+    kind: 'text',
+    choices: ['auto', 'ws', 'http'],
+    value: 'WAY',
+    summary: 'How to reach the server: auto, ws or http; default auto',
+  },
+  { name: 'socket-retry', kind: 'duration', value: 'DUR', summary: 'Blocked sockets are tried again; default 60s' },
   { name: 'secret-dir', kind: 'text', value: 'DIR', summary: 'Secrets for agents: file name = variable' },
   { name: 'flush-interval', kind: 'duration', value: 'DUR', summary: 'Longest time events wait; default 200ms' },
+  { name: 'checkpoint-interval', kind: 'duration', value: 'DUR', summary: 'Keep a working agent’s files; default 5m' },
   {
     name: 'min-free-disk',
     kind: 'amount',

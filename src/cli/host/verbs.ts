@@ -1,7 +1,8 @@
-// capstan up, server, daemon …
+// capstan up, server, backup, restore, daemon …
 
 import type { GroupSpec, VerbSpec } from '../spec.ts'
 import { none, verb } from '../spec.ts'
+import { backupOptions, restoreOptions } from './backup-options.ts'
 import { batchOptions, daemonOptions, onceOptions, serverOptions, upOptions } from './options.ts'
 
 export const up: VerbSpec = verb({
@@ -20,6 +21,24 @@ export const server: VerbSpec = verb({
   examples: ['capstan server', 'capstan server --listen 0.0.0.0:7420 --tls-cert c.pem --tls-key k.pem'],
   stays: true,
   load: async () => (await import('../server.ts')).runServer,
+})
+
+export const backup: VerbSpec = verb({
+  name: 'backup',
+  summary: 'Write all that the server of this data folder knows into one file, while it runs',
+  args: [{ name: 'path', summary: 'File, or a folder for a file named by its time; default: here', optional: true }],
+  options: backupOptions,
+  examples: ['capstan backup /mnt/backups', 'capstan backup capstan.backup --data ./data'],
+  load: async () => (await import('./backup.ts')).runBackup,
+})
+
+export const restore: VerbSpec = verb({
+  name: 'restore',
+  summary: 'Put a backup into an empty data folder or database; a server started on it goes on',
+  args: [{ name: 'file', summary: 'What backup wrote' }],
+  options: restoreOptions,
+  examples: ['capstan restore capstan.backup --data ./data'],
+  load: async () => (await import('./backup.ts')).runRestore,
 })
 
 const which = { name: 'daemon', summary: 'Id or name; default: the one of this host', optional: true } as const

@@ -31,6 +31,7 @@ export function hostPage(host: DaemonView, sheet: Sheet): readonly string[] {
     ['agents', `${host.running} of ${host.maxAgents} at work`],
     ['seen', host.connected ? 'connected' : relative(host.lastSeenAt, sheet.now)],
     ['host', `${host.hostId}, ${host.platform}, Capstan ${host.version}`],
+    ['waits', host.connected ? (host.shortOf ?? '') : ''],
     ['free', free.filter((each) => each !== '').join(', ')],
     ['pool', host.pool ?? ''],
     ['roles', host.roles.join(', ')],
@@ -64,10 +65,11 @@ function hanging(name: string, value: string, { style, width }: Sheet): readonly
 
 function stateOf(host: DaemonView): string {
   if (!host.connected) return 'away'
-  return host.draining ? 'draining' : 'connected'
+  if (host.draining) return 'draining'
+  return (host.shortOf ?? null) === null ? 'connected' : 'disk short'
 }
 
 function paintState(host: DaemonView, style: Style): (text: string) => string {
   if (!host.connected) return style.dim
-  return host.draining ? style.yellow : style.green
+  return host.draining || (host.shortOf ?? null) !== null ? style.yellow : style.green
 }

@@ -55,7 +55,8 @@ export function evidenceLines(evidence: Evidence, { style, width }: Look): reado
       ...wrap(`not in it, repositories inside: ${oneLine(evidence.nestedRepos.join(', '))}`, width - 2).map(indent),
     )
   lines.push(...evidence.checks.flatMap((check) => checkLines(check, evidence.checks, { style, width })))
-  if (evidence.changedByChecks) lines.push(indent(style.yellow('a check changed files; the result has them')))
+  if (evidence.changedByChecks)
+    lines.push(indent(style.yellow('a check changed files after the capture; the result does not have those changes')))
   return lines
 }
 

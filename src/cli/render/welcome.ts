@@ -11,28 +11,44 @@ export interface Welcome {
   readonly signInUrl: string | null
   readonly dataDir: string
   readonly version: string
+  /** How this program is called here: `capstan`, or `npx capstan` in a checkout that npm started. */
+  readonly program: string
 }
 
-export function serverWelcome({ url, signInUrl, dataDir, version }: Welcome, look: Look): readonly string[] {
+/** npm sets a variable for what it runs; a person in a checkout has no `capstan` on PATH. */
+export function programOf(env: Readonly<Record<string, string | undefined>>): string {
+  return env.npm_lifecycle_event === undefined ? 'capstan' : 'npx capstan'
+}
+
+export function serverWelcome({ url, signInUrl, dataDir, version, program }: Welcome, look: Look): readonly string[] {
   return [
     look.style.bold(`Capstan ${version} serves ${url}`),
     '',
     ...pageLines(url, signInUrl, look),
-    ...entry('add a host', 'capstan token add HOST --scope daemon, then there: capstan daemon', look),
+    ...entry('add a host', `${program} token add HOST --scope daemon, then there: capstan daemon`, look),
     ...entry('data', dataDir, look),
   ]
 }
 
-export function welcome(ready: Welcome & { readonly host: DaemonView | null }, look: Look): readonly string[] {
-  const { url, signInUrl, dataDir, version, host } = ready
+export function welcome(
+  ready: Welcome & { readonly host: DaemonView | null; readonly stopAgents: boolean },
+  look: Look,
+): readonly string[] {
+  const { url, signInUrl, dataDir, version, program, host, stopAgents } = ready
   return [
     look.style.bold(`Capstan ${version} is up at ${url}`),
     '',
     ...pageLines(url, signInUrl, look),
-    ...(host === null ? entry('hosts', 'none here; start one with: capstan daemon', look) : hostLines(host, look)),
+    ...(host === null
+      ? entry('hosts', `none here; start one with: ${program} daemon`, look)
+      : hostLines(host, program, look)),
     ...entry('data', dataDir, look),
     '',
-    look.style.dim('Ctrl-C stops it. Agents at work are ended then, and their work is kept.'),
+    look.style.dim(
+      stopAgents
+        ? 'Ctrl-C stops it. Agents at work are ended then, and their work is kept.'
+        : 'Ctrl-C stops it. Agents at work run on, and the next start takes them over.',
+    ),
   ]
 }
 
@@ -42,17 +58,17 @@ function pageLines(url: string, signInUrl: string | null, look: Look): readonly 
   return [...entry('page', signInUrl, look), ...entry('', look.style.dim('(signs one browser in, once)'), look)]
 }
 
-function hostLines(host: DaemonView, look: Look): readonly string[] {
+function hostLines(host: DaemonView, program: string, look: Look): readonly string[] {
   const agents = host.harnesses.filter((each) => each.name !== 'shell' && each.name !== 'custom')
   const ready = agents.filter((each) => each.ready)
   const repos = host.repos.map((repo) => (repo.problem === null ? repo.slug : `${repo.slug}: ${repo.problem}`))
   const command =
     ready.length > 0
-      ? 'capstan task add "say in one line what this is" --follow'
-      : 'capstan task add --harness shell --prompt "date > now.txt" --follow'
+      ? `${program} task add "say in one line what this is" --follow`
+      : `${program} task add --harness shell "date > now.txt" --follow`
   return [
     ...entry('give work', command, look),
-    ...(repos.length === 0 ? entry('repo', 'none; add one with: capstan repo add PATH', look) : []),
+    ...(repos.length === 0 ? entry('repo', `none; add one with: ${program} repo add PATH`, look) : []),
     ...repos.flatMap((text) => entry('repo', oneLine(text), look)),
     ...(ready.length > 0
       ? entry('agents', oneLine(ready.map(harnessText).join(', ')), look)
@@ -92,6 +108,6 @@ const nameColumns = 10
 /** A dim name, and its value wrapped beside it. Links and commands stay whole: they are copied. */
 function entry(name: string, value: string, { style, width }: Look): readonly string[] {
   const room = Math.max(20, width - nameColumns - 4)
-  const lines = value.startsWith('http') || value.startsWith('capstan ') ? [value] : wrap(value, room)
+  const lines = value.startsWith('http') || /^(npx )?capstan /.test(value) ? [value] : wrap(value, room)
   return lines.map((line, at) => `  ${style.dim(pad(at === 0 ? name : '', nameColumns))}  ${line}`)
 }

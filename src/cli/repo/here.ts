@@ -1,15 +1,19 @@
 // The registered repository that the current folder is in: the default of task add.
 
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { Problem } from '../../core/problem.ts'
 import type { Context } from '../context.ts'
 import { dataDirOf, repoRegistryPath } from '../data-dir.ts'
 
-/** Its slug, said on standard error; undefined when the folder is in none. */
+/**
+ * Its slug, said on standard error; undefined when the folder is in no checkout at all. Throws `unknown_repo` in a checkout that is not
+ * registered: an agent at work in an empty folder instead would be a surprise.
+ */
 export async function hereRepo(context: Context): Promise<string | undefined> {
   const { inspectRepo } = await import('../../daemon/repos/inspect.ts')
   const { listRepos, resolveInside } = await import('../../daemon/repos/registry.ts')
   const repos = listRepos(repoRegistryPath(dataDirOf(context, undefined)))
-  if (repos.length === 0) return undefined
   try {
     const { repo } = resolveInside(repos, context.cwd)
     if (!context.json) {
@@ -19,7 +23,16 @@ export async function hereRepo(context: Context): Promise<string | undefined> {
     }
     return repo.slug
   } catch (error) {
-    if (error instanceof Problem && error.code === 'repo_not_allowed') return undefined
-    throw error
+    if (!(error instanceof Problem) || error.code !== 'repo_not_allowed') throw error
   }
+  if (!isCheckout(context.cwd)) return undefined
+  const remedy = 'register it with: capstan repo add . (or name one with --repo, or none with --workspace-mode scratch)'
+  throw new Problem('unknown_repo', `${context.cwd} is in a repository that is not registered here; ${remedy}`)
+}
+
+function isCheckout(folder: string): boolean {
+  const bare = existsSync(join(folder, 'HEAD')) && existsSync(join(folder, 'objects'))
+  if (bare || existsSync(join(folder, '.git'))) return true
+  const above = dirname(folder)
+  return above !== folder && isCheckout(above)
 }

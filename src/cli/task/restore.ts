@@ -5,6 +5,7 @@ import { Problem } from '../../core/problem.ts'
 import { listRepos, requireRepo } from '../../daemon/repos/registry.ts'
 import { checkpointRef } from '../../daemon/workspace/checkpoint.ts'
 import { restore } from '../../daemon/workspace/restore.ts'
+import { commitOf } from '../../lib/git-refs.ts'
 import type { AttemptView, TaskView } from '../../protocol/task.ts'
 import { connect } from '../connection.ts'
 import type { Context } from '../context.ts'
@@ -23,12 +24,20 @@ export async function restoreTask(given: Given<typeof restoreOptions>, context: 
     repoPath: repo.path,
     commit: attempt.evidence?.checkpointRef ?? checkpointRef({ taskId: task.id, n: attempt.n }),
     path: resolve(context.cwd, given.options.to ?? `capstan-${task.id}`),
-    branch: `capstan/${task.id}/restored-${attempt.n}`,
+    branch: await freeName(repo.path, `capstan/${task.id}/restored-${attempt.n}`),
     signal,
   })
   if (given.json) terminal.json({ taskId: task.id, attempt: attempt.n, ...restored })
   else terminal.out(`attempt ${attempt.n} is in ${restored.path}`, `  on branch ${restored.branch}`)
   return 0
+}
+
+/** The name, or with `-2`, `-3` … behind it: a task may be restored as often as one likes. */
+async function freeName(repoPath: string, name: string): Promise<string> {
+  for (let count = 1; ; count += 1) {
+    const branch = count === 1 ? name : `${name}-${count}`
+    if ((await commitOf(`refs/heads/${branch}`, { cwd: repoPath })) === null) return branch
+  }
 }
 
 function chosenAttempt(task: TaskView, n: number | undefined): AttemptView {

@@ -39,6 +39,8 @@ it('shows one host with what it lacks', () => {
 })
 
 const ready = {
+  stopAgents: true,
+  program: 'capstan',
   url: 'http://127.0.0.1:7420',
   signInUrl: 'http://127.0.0.1:7420/sign-in#x',
   dataDir: '/home/ann/.capstan',
@@ -64,7 +66,7 @@ it('up says where to go, how to give work, what was found, and that autonomy is 
 it('without any agent CLI up says what to install, and what works now', () => {
   const host = sampleHost({ repos: [], harnesses: sampleHost().harnesses.filter(({ name }) => name !== 'codex') })
   expect(welcome({ ...ready, host }, look).slice(4, 9)).toEqual([
-    '  give work   capstan task add --harness shell --prompt "date > now.txt" --follow',
+    '  give work   capstan task add --harness shell "date > now.txt" --follow',
     '  repo        none; add one with: capstan repo add PATH',
     '  agents      no agent CLI is ready; only --harness shell works',
     '              gemini-cli: not installed: npm i -g @google/gemini-cli',
