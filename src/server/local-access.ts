@@ -28,7 +28,7 @@ export async function prepareLocalAccess(plane: Plane, dataDir: string): Promise
   const local = { plane, teamId }
   const token = await keepToken(local, { path: join(dataDir, 'token'), name: 'local', scopes: ['admin', 'user'] })
   const daemonPath = join(dataDir, 'daemon-token')
-  const daemonToken = await keepToken(local, { path: daemonPath, name: 'local-daemon', scopes: ['daemon'] })
+  const daemonToken = await keepToken(local, { path: daemonPath, name: 'local', scopes: ['daemon'] })
   return { teamId, token, daemonToken }
 }
 
