@@ -57,8 +57,8 @@ export interface EventPage {
   readonly next: EventPlace | null
 }
 
-/** Chunks fetched at a time: about as many events as a page holds, when batches are full. */
-const chunksAtOnce = 64
+/** Chunks fetched at a time: a little more than a page of 200 holds when batches are full. More would be read and parsed for nothing. */
+const chunksAtOnce = 6
 
 /** A page of a task's transcript, oldest first: of one attempt (by its number), or of all. */
 export function* readEvents(
@@ -114,6 +114,7 @@ function* collect(
     const chunks = yield* all(query.compile())
     if (chunks.length === 0) return
     for (const chunk of chunks) {
+      if (events.length >= from.limit) return
       for (const event of parseJson<NumberedEvent[]>(chunk.data)) {
         if (event.seq > seen && events.length < from.limit) events.push({ ...event, attempt: from.n })
       }

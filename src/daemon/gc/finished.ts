@@ -48,7 +48,8 @@ async function clearWorkspace(job: Job, leftover: Leftover, workspace: Workspace
   const shared = workspace.mode === 'shared'
   const bytes = (shared ? 0 : await bytesOf(workspace.path)) + (await bytesOf(folder))
   const item = { kind: 'workspace', path: shared ? folder : workspace.path, attemptId, bytes } as const
-  const tip = leftover.end?.outcome === 'completed' ? null : await keptTip(workspace, job.signal)
+  // without a record of its end it may have been delivered
+  const tip = leftover.end?.outcome === 'failed' ? await keptTip(workspace, job.signal) : null
   const taken = await takeAway(job, leftover, workspace)
   switch (taken.is) {
     case 'kept':
@@ -61,7 +62,8 @@ async function clearWorkspace(job: Job, leftover: Leftover, workspace: Workspace
       job.ledger.removed({ ...item, why })
       break
   }
-  if (!job.dryRun) tellArchives(job, leftover, folder)
+  // what a killed git left beside the records goes too, but for what is the only copy of something
+  if (!job.dryRun && !tellArchives(job, leftover, folder)) await removeTree(folder)
   if (tip !== null && workspace.commonDir !== null && tip.sha !== workspace.baseSha) {
     // a completed run's branch is the delivery and stays; a failed one's is in its checkpoint
     const dropped = job.dryRun || (await dropMerged(workspace.commonDir, tip))

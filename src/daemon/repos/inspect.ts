@@ -32,6 +32,8 @@ export interface InspectOptions {
   readonly signal?: AbortSignal | undefined
   /** For each git command; a broken disk must not hold up the others. Default 10 s. */
   readonly timeoutMs?: number
+  /** `later`: the caller asks `noticesOf` itself; in a large repository they take longer than everything else. */
+  readonly notices?: 'now' | 'later'
 }
 
 const inspectMs = 10_000
@@ -39,7 +41,10 @@ const inspectMs = 10_000
 /** Never throws for what is wrong with the repository; only the signal's reason when it aborts. */
 export async function inspectRepo(path: string, options: InspectOptions = {}): Promise<UsableRepo | UnusableRepo> {
   try {
-    return await look(path, { timeoutMs: options.timeoutMs ?? inspectMs, signal: options.signal })
+    const { timeoutMs = inspectMs, signal, notices = 'now' } = options
+    const found = await look(path, { timeoutMs, signal })
+    if (!found.usable || notices === 'later') return found
+    return { ...found, notices: await noticesOf(found, options) }
   } catch (error) {
     options.signal?.throwIfAborted()
     if (error instanceof Problem) return { usable: false, path, problem: error.detail }
@@ -79,9 +84,8 @@ async function look(given: string, options: Look): Promise<UsableRepo | Unusable
     return unusable(`${readOnly} cannot be written by this user; give the daemon's user write access to it.`)
   }
   const branch = await gitOrNull(['symbolic-ref', '--quiet', '--short', 'HEAD'], { ...at, gitDir })
-  const notices = await noticesOf({ top, commonDir, gitDir, branch, headSha }, options)
   const repo = { path: realpathSync(top), commonDir: realpathSync(commonDir), gitDir: realpathSync(gitDir) }
-  return { usable: true, ...repo, branch, headSha, notices }
+  return { usable: true, ...repo, branch, headSha, notices: [] }
 }
 
 function resolved(path: string): string {
@@ -122,14 +126,6 @@ function unwritable(folders: readonly string[]): string | null {
   return null
 }
 
-interface Found {
-  readonly top: string
-  readonly commonDir: string
-  readonly gitDir: string
-  readonly branch: string | null
-  readonly headSha: string
-}
-
 const unfinished: readonly (readonly [string, string])[] = [
   ['rebase-merge', 'a rebase'],
   ['rebase-apply', 'a rebase'],
@@ -139,17 +135,19 @@ const unfinished: readonly (readonly [string, string])[] = [
   ['BISECT_LOG', 'a bisect'],
 ]
 
-async function noticesOf(found: Found, options: Look): Promise<string[]> {
+/** What a person should know of a usable repository. */
+export async function noticesOf(found: UsableRepo, given: InspectOptions): Promise<string[]> {
+  const options: Look = { timeoutMs: given.timeoutMs ?? inspectMs, signal: given.signal }
   const notices: string[] = []
   const sha = found.headSha.slice(0, 10)
   if (found.branch === null) notices.push(`HEAD is detached at ${sha}; tasks start from that commit.`)
   const underWay = unfinished.find(([file]) => existsSync(join(found.gitDir, file)))
   if (underWay !== undefined) {
-    notices.push(`${found.top} is in the middle of ${underWay[1]}; tasks start from its HEAD, ${sha}.`)
+    notices.push(`${found.path} is in the middle of ${underWay[1]}; tasks start from its HEAD, ${sha}.`)
   }
   if (existsSync(join(found.commonDir, 'shallow')))
     notices.push('The repository is shallow; older history is not there.')
-  const at = { cwd: found.top, gitDir: found.gitDir, workTree: found.top, ...options }
+  const at = { cwd: found.path, gitDir: found.gitDir, workTree: found.path, ...options }
   const partial = await gitOrNull(['config', '--get', 'extensions.partialClone'], at)
   if (partial !== null) {
     notices.push(

@@ -99,7 +99,7 @@ async function readRepoFile(
   signal: AbortSignal,
 ): Promise<Prepared['repoFile']> {
   return asReason('workspace_failed', async () => {
-    const inspected = await inspectRepo(repo.path, { signal })
+    const inspected = await inspectRepo(repo.path, { signal, notices: 'later' })
     if (!inspected.usable) throw new RunRefused('workspace_failed', inspected.problem)
     const commit = base === null ? inspected.headSha : await commitOf(base, { cwd: repo.path, signal })
     if (commit === null) return null // prepare names the base that does not exist

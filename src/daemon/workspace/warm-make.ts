@@ -138,6 +138,9 @@ export async function isDirty(
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
   const options = { ...privately(place, { indexFile, signal, timeoutMs: longGitMs }), maxBytes: 1 }
-  const { code, stdout } = await runGit(['ls-files', '-m', '-o', '-z', '--'], options)
-  return code !== 0 || stdout.length > 0
+  const looks = await Promise.all([
+    runGit(['diff-files', '--name-only', '--no-ext-diff', '--ignore-submodules=all', '-z'], options),
+    runGit(['ls-files', '--others', '-z', '--'], options),
+  ])
+  return looks.some(({ code, stdout }) => code !== 0 || stdout.length > 0)
 }

@@ -11,6 +11,7 @@ import { git, gitFailed, longGitMs, runGit } from '../../lib/git.ts'
 import { commitOf } from '../../lib/git-refs.ts'
 import { withLock } from '../../lib/lock.ts'
 import type { UsableRepo } from '../repos/inspect.ts'
+import { noticesOf } from '../repos/inspect.ts'
 import { branchCandidates, folderCandidates, freeBranch, repoFolder } from './branch.ts'
 import { carryIgnored } from './carry.ts'
 import type { Intent } from './intent.ts'
@@ -25,7 +26,9 @@ import { dropTaken, fillWarm, settleWarm, takeWarm } from './warm-take.ts'
  * `workspace_failed`; `prepare` then takes back what the intent names.
  */
 export async function prepareWorktree(request: WorkspaceRequest): Promise<Workspace> {
-  const repo = await usableRepo(request)
+  const repo = await usableRepo(request, 'later')
+  const told = noticesOf(repo, { signal: request.signal }) // looks through the whole checkout while the worktree is made
+  told.catch(() => {}) // awaited below
   const baseSha = await baseOf(request, repo)
   const places = statePlaces(request.stateDir, request.attemptId)
   mkdirSync(places.folder, { recursive: true, mode: 0o700 })
@@ -33,7 +36,8 @@ export async function prepareWorktree(request: WorkspaceRequest): Promise<Worksp
   const folder = join(request.root, repoFolder(request.repo?.slug ?? ''))
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const add: Add = { request, repo, baseSha, places, folder }
-  return finished(add, (await fromWarm(add)) ?? (await fromScratch(add)))
+  const made = (await fromWarm(add)) ?? (await fromScratch(add))
+  return finished(add, made, await told)
 }
 
 async function fromScratch(add: Add): Promise<Made> {
@@ -72,7 +76,11 @@ async function fromWarm(add: Add): Promise<Made | null> {
   }
 }
 
-async function finished({ request, repo, baseSha, places }: Add, made: Made): Promise<Workspace> {
+async function finished(
+  { request, repo, baseSha, places }: Add,
+  made: Made,
+  told: readonly string[],
+): Promise<Workspace> {
   const objectDir = join(repo.commonDir, 'objects')
   const at = { path: made.path, gitDir: places.gitDir, objectDir }
   copyIndex(places.baseIndex, join(made.adminDir, 'index'))
@@ -97,7 +105,7 @@ async function finished({ request, repo, baseSha, places }: Add, made: Made): Pr
     objectDir,
     baseIndex: places.baseIndex,
     carried,
-    notices: [...repo.notices, ...notices],
+    notices: [...told, ...notices],
   }
 }
 

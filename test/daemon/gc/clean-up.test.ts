@@ -159,6 +159,17 @@ describe('branches', () => {
   })
 })
 
+test('what a killed git or daemon left in the run’s state goes with it', async () => {
+  using place = makePlace()
+  const host = makeHost(place)
+  const workspace = await host.begin(await place.repo('repo'))
+  await host.end(workspace)
+  const folder = join(host.stateDir, 'workspaces', workspace.attemptId)
+  for (const name of ['base.index.staged.lock', 'patch', 'workspace.json.7.tmp']) writeFileSync(join(folder, name), 'x')
+  expect(await host.clean()).toMatchObject({ kept: [] })
+  expect(existsSync(folder)).toBe(false)
+})
+
 test('a dry run says the same and changes nothing', async () => {
   using place = makePlace()
   const repo = await place.repo('repo')
