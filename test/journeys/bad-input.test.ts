@@ -148,7 +148,7 @@ describe('a repository that is', () => {
     expect(notices.stdout).toMatch(/uncommitted/i)
     expect(notices.stdout).not.toContain('changed by the user')
     expect(tasks.every((task) => task.attempts.at(-1)?.evidence?.filesChanged === 1)).toBe(true)
-  })
+  }, 120_000) // five registrations and four runs, each of several real processes
 
   it('moved away fails the task with its path, and no other waits for it', async () => {
     const moved = await world.repo('moved')
