@@ -159,6 +159,18 @@ describe('branches', () => {
   })
 })
 
+test('a run without a record of its end keeps its branch: it may have been the delivery', async () => {
+  using place = makePlace()
+  const repo = await place.repo('repo')
+  const host = makeHost(place)
+  const workspace = await host.begin(repo)
+  await place.git(workspace.path, 'commit', '-q', '--allow-empty', '-m', 'Work')
+  rmSync(join(await host.end(workspace, 'failed'), 'end.json'))
+  await host.clean({ olderThanMs: 0 })
+  expect(existsSync(workspace.path)).toBe(false)
+  expect(await place.git(repo, 'log', '-1', '--format=%s', workspace.branch ?? '')).toBe('Work')
+})
+
 test('what a killed git or daemon left in the run’s state goes with it', async () => {
   using place = makePlace()
   const host = makeHost(place)
