@@ -14,7 +14,13 @@ export interface LiveSource {
   /** The place of the last event that is stored. */
   end(teamId: string, taskId: string): Promise<Position>
   /** The task as readers see it, and whether anything more can happen in its transcript. */
-  task(teamId: string, taskId: string): Promise<{ readonly view: TaskView; readonly over: boolean }>
+  task(teamId: string, taskId: string): Promise<Told>
+}
+
+/** A task as its readers are told of it. */
+export interface Told {
+  readonly view: TaskView
+  readonly over: boolean
 }
 
 export interface Following {
@@ -32,6 +38,8 @@ interface Topic {
   position: Position
   newEvents: boolean
   newState: boolean
+  /** How often the task has changed since the first reader came: tells whether a state that was read is still the last one. */
+  states: number
   pumping: boolean
 }
 
@@ -76,7 +84,7 @@ export class Live {
     const topic = this.#topics.get(note.taskId)
     if (topic === undefined) return
     if (note.kind === 'events') topic.newEvents = true
-    else topic.newState = true
+    else changed(topic)
     this.#wake(topic)
   }
 
@@ -89,7 +97,7 @@ export class Live {
   relook(): void {
     for (const topic of this.#topics.values()) {
       topic.newEvents = true
-      topic.newState = true
+      changed(topic)
       this.#wake(topic)
     }
   }
@@ -109,6 +117,7 @@ export class Live {
       position: start,
       newEvents: false,
       newState: false,
+      states: 0,
       pumping: false,
     }
     this.#topics.set(taskId, topic)
@@ -122,15 +131,26 @@ export class Live {
     if (topic.readers === 0) this.#topics.delete(topic.taskId)
   }
 
-  /** Reads what the follower missed, then joins it to the others without a hole between. */
+  /**
+   * Reads what the follower missed, then joins it to the others without a hole between. It is told the task's state alone: a thousand that
+   * come one after the other must not each be told of all the others' coming.
+   */
   async #replay(topic: Topic, follower: Follower): Promise<void> {
     await this.#clamp(topic, follower)
+    let told: Told | null = null
+    let states = topic.states
     while (!follower.over) {
       const events = await this.#source.events(topic.teamId, topic.taskId, follower.position, pageSize)
       if (events.length > 0) {
         const framed = events.map(frame)
         follower.writeEvents(framed, join(framed))
         await follower.drained()
+        continue
+      }
+      if (told === null) {
+        // Read before the last look at the events: when it says that all is over, they are all.
+        states = topic.states
+        told = await this.#source.task(topic.teamId, topic.taskId)
         continue
       }
       if (topic.attached.size === 0 && isAfter(follower.position, topic.position)) topic.position = follower.position
@@ -141,7 +161,8 @@ export class Live {
       }
       topic.attached.add(follower)
       topic.newEvents = true // what came between the look and the joining
-      topic.newState = true
+      if (topic.states === states) tell([follower], told)
+      else topic.newState = true
       this.#wake(topic)
       return
     }
@@ -179,7 +200,7 @@ export class Live {
       const told = state ? await this.#source.task(topic.teamId, topic.taskId) : null
       topic.newEvents = false
       await this.#pumpEvents(topic)
-      if (told !== null) tell(topic, told.view, told.over)
+      if (told !== null) tell(topic.attached, told)
     }
   }
 
@@ -197,9 +218,14 @@ export class Live {
   }
 }
 
-function tell(topic: Topic, view: TaskView, over: boolean): void {
+function changed(topic: Topic): void {
+  topic.newState = true
+  topic.states += 1
+}
+
+function tell(followers: Iterable<Follower>, { view, over }: Told): void {
   const data = `event: task\ndata: ${JSON.stringify(view)}\n\n`
-  for (const follower of topic.attached) {
+  for (const follower of followers) {
     follower.write(data)
     if (over) follower.end(`event: end\ndata: ${JSON.stringify({ state: view.state })}\n\n`)
   }
