@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { mkdtemp } from 'node:fs/promises'
 import { delimiter, dirname, join } from 'node:path'
 import { passedBy, runEnvironment } from '../../src/daemon/harness/environment.ts'
-import type { Line, RunInput, Verdict } from '../../src/daemon/harness/port.ts'
+import type { Brief, Line, RunInput, Verdict } from '../../src/daemon/harness/port.ts'
 import { makeHostProbe } from '../../src/daemon/harness/probe.ts'
 import { processEnv } from '../../src/lib/env.ts'
 import { exec } from '../../src/lib/exec.ts'
@@ -67,17 +67,17 @@ export async function runPeer(peer: Peer, options: RunOptions): Promise<Outcome>
   const ran = await exec(probe.which(program) ?? program, args, { cwd: workspace, env, input: stdin, timeoutMs })
   const wallMs = performance.now() - startedAt
   const lines = [...linesOf(ran.stdout.toString('utf8'), 'stdout'), ...linesOf(ran.stderr, 'stderr')]
-  const read = reduceAll(peer, lines)
+  const read = reduceAll(peer, lines, input)
   const verdict = harness.finish(read.state, { code: ran.code, signal: ran.signal })
   const exit = ran.signal ?? String(ran.code)
   return { version: found.version, verdict, events: read.events, exit, wallMs, workspace }
 }
 
-function reduceAll(peer: Peer, lines: readonly Line[]): { state: unknown; events: readonly EventBody[] } {
+function reduceAll(peer: Peer, lines: readonly Line[], brief: Brief): { state: unknown; events: readonly EventBody[] } {
   let state = peer.harness.initial()
   const events: EventBody[] = []
   for (const line of lines) {
-    const step = peer.harness.reduce(state, line)
+    const step = peer.harness.reduce(state, line, brief)
     state = step.state
     events.push(...step.events)
   }
@@ -98,5 +98,7 @@ function runInput(folder: string, cwd: string, options: RunOptions, env: Record<
     sessionRef: options.resume?.sessionRef ?? null,
     asRoot: process.getuid?.() === 0,
     env,
+    mcp: null,
+    filesDir: join(folder, 'files'),
   }
 }

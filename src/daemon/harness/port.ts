@@ -14,6 +14,8 @@ export interface HostProbe {
   output(file: string, args: readonly string[]): Promise<string | null>
   /** A small file's text, or null. */
   read(path: string): string | null
+  /** Names in a folder; empty when there is none. */
+  list(folder: string): readonly string[]
 }
 
 export interface RunInput {
@@ -29,7 +31,22 @@ export interface RunInput {
   /** True when the run's user is root: some CLIs need a switch then. */
   readonly asRoot: boolean
   readonly env: Readonly<Record<string, string | undefined>>
+  /** The run's own MCP server, started by the CLI over stdio; null: none. Never a secret in `args`. */
+  readonly mcp: McpBridge | null
+  /** Where `Launch.files` will lie: a folder of the run, 0700, outside the workspace. */
+  readonly filesDir: string
 }
+
+/** How the CLI starts the bridge to the run's MCP server. */
+export interface McpBridge {
+  readonly name: string
+  readonly command: string
+  readonly args: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+}
+
+/** What a reducer may know of its run. The same after a restart of the daemon, so that a replay gives the same. */
+export type Brief = Pick<RunInput, 'prompt' | 'cwd' | 'model' | 'autonomy' | 'maxTurns' | 'sessionRef' | 'mcp'>
 
 export interface Launch {
   readonly argv: readonly [string, ...string[]]
@@ -41,6 +58,8 @@ export interface Launch {
     | { readonly kind: 'pipe'; readonly text: string }
   /** What was asked and this CLI cannot do; shown on the attempt. */
   readonly notHonoured: readonly string[]
+  /** Configuration for this run alone, written (0600) into `RunInput.filesDir` before the start. */
+  readonly files?: readonly { readonly name: string; readonly text: string }[]
 }
 
 export interface Line {
@@ -52,6 +71,43 @@ export interface Line {
 export interface Reduced<S> {
   readonly state: S
   readonly events: readonly EventBody[]
+  /** Lines for the agent's standard input (kind `pipe`), without their ends: each reaches it once, also across restarts of the daemon. */
+  readonly send?: readonly string[]
+  /** End of file for the agent, after all that was sent. */
+  readonly endInput?: true
+  /** What a person must decide now; each goes on when `answer` is called with its key. */
+  readonly asks?: readonly Ask[]
+  /** Keys of asks that the agent took back. */
+  readonly withdrawn?: readonly string[]
+}
+
+/** A permission or question an agent puts to a person. */
+export interface Ask {
+  /** The agent's own id of it, unique within the attempt. */
+  readonly key: string
+  readonly kind: 'permission' | 'question'
+  /** One line: the command, the path, the question. */
+  readonly title: string
+  /** What exactly is asked, as the agent gave it: command, path, diff. */
+  readonly body: Readonly<Record<string, unknown>>
+  /** Empty: a question answered in words. */
+  readonly options: readonly AskOption[]
+  /** The shell text to be run, for rules that approve by themselves; null when it is not a command. */
+  readonly command: string | null
+}
+
+export interface AskOption {
+  readonly id: string
+  readonly label: string
+  /** `allow` once, `always` in this run or beyond, `deny`; `other` for choices that are neither. */
+  readonly grants: 'allow' | 'always' | 'deny' | 'other'
+}
+
+/** What became of an ask. Neither option nor text: it expired or was withdrawn, and nothing is granted. */
+export interface Answer {
+  readonly key: string
+  readonly optionId: string | null
+  readonly text: string | null
 }
 
 export interface ExitFacts {
@@ -104,6 +160,12 @@ export interface Harness<S = unknown> {
   detect(host: HostProbe): Promise<HarnessFound>
   launch(input: RunInput): Launch
   initial(): S
-  reduce(state: S, line: Line): Reduced<S>
+  reduce(state: S, line: Line, brief: Brief): Reduced<S>
+  /** Adapters that ask: the answer as the CLI wants it. Pure, like `reduce`. */
+  answer?(state: S, answer: Answer, brief: Brief): Reduced<S>
+  /** Adapters that take words while they work: a message for the running conversation. Pure, like `reduce`. */
+  message?(state: S, text: string, brief: Brief): Reduced<S>
+  /** The files on this host in which the conversation `ref` of a run in `cwd` is kept; empty: it cannot be resumed here. */
+  sessionFiles?(host: HostProbe, session: { readonly ref: string; readonly cwd: string }): readonly string[]
   finish(state: S, exit: ExitFacts): Verdict
 }

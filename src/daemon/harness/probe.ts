@@ -1,6 +1,6 @@
 // Looking around on this host for the adapters: programs on the PATH that runs will have, short answers, small files.
 
-import { accessSync, constants, readFileSync, statSync } from 'node:fs'
+import { accessSync, constants, readdirSync, readFileSync, statSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import { exec } from '../../lib/exec.ts'
 import { cleanPath, packageRoot } from './environment.ts'
@@ -25,6 +25,7 @@ export function makeHostProbe(
     which: (program) => which(program, path),
     output: (file, args) => output(file, args, seen),
     read,
+    list,
   }
 }
 
@@ -57,5 +58,13 @@ function read(path: string): string | null {
     return statSync(path).size <= maxFile ? readFileSync(path, 'utf8') : null
   } catch {
     return null // not there, or not ours to read
+  }
+}
+
+function list(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return [] // not there, or not ours to read
   }
 }

@@ -10,7 +10,7 @@ import { makeRedactor, redactEvent, secretsAmong } from '../../lib/redact.ts'
 import type { EventBody } from '../../protocol/events.ts'
 import type { Assignment } from '../../protocol/link.ts'
 import { passedBy, runEnvironment } from '../harness/environment.ts'
-import type { Harness, Launch, Line, Reduced } from '../harness/port.ts'
+import type { Brief, Harness, Launch, Line, Reduced } from '../harness/port.ts'
 import type { Offsets } from '../journal/follow.ts'
 import { follow } from '../journal/follow.ts'
 import type { RunHandle } from '../supervisor/run.ts'
@@ -69,17 +69,15 @@ export async function startAgent(
   const promptFile = join(runDir, 'prompt')
   writeFileSync(promptFile, assignment.task.prompt, { mode: 0o600 })
   chmodSync(promptFile, 0o600)
+  const filesDir = join(runDir, 'files')
   const launch = harness.launch({
-    prompt: assignment.task.prompt,
+    ...briefOf(assignment, start.cwd),
     promptFile,
-    cwd: start.cwd,
-    model: assignment.task.model ?? assignment.profile?.settings.model ?? null,
-    autonomy: autonomyOf(assignment),
-    maxTurns: assignment.task.budgets.maxTurns ?? assignment.profile?.settings.maxTurns ?? null,
-    sessionRef: null,
     asRoot: process.getuid?.() === 0,
     env: environmentOf(deps, start, {}),
+    filesDir,
   })
+  writeFiles(filesDir, launch.files ?? [])
   const { runningTimeoutMs } = assignment.task
   try {
     const handle = await startRun({
@@ -107,6 +105,25 @@ export async function startAgent(
   }
 }
 
+/** What the adapter may know of the run, at its start and whenever its output is read. */
+function briefOf({ task, profile }: Assignment, cwd: string): Brief {
+  return {
+    prompt: task.prompt,
+    cwd,
+    model: task.model ?? profile?.settings.model ?? null,
+    autonomy: autonomyOf({ task, profile }),
+    maxTurns: task.budgets.maxTurns ?? profile?.settings.maxTurns ?? null,
+    sessionRef: null,
+    mcp: null,
+  }
+}
+
+function writeFiles(folder: string, files: NonNullable<Launch['files']>): void {
+  if (files.length === 0) return
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  for (const { name, text } of files) writeFileSync(join(folder, name), text, { mode: 0o600 })
+}
+
 /** The agent that an earlier start of the daemon began and did not record, or null. What began only half is ended and forgotten. */
 export async function adoptAgent(
   deps: RunDeps,
@@ -126,6 +143,8 @@ export interface Following {
   readonly assignment: Assignment
   readonly runDir: string
   readonly harness: Harness
+  /** Where in the workspace the agent works. */
+  readonly cwd: string
   /** Ends the following after the last line is read. */
   readonly ended: Promise<unknown>
   readonly signal: AbortSignal
@@ -144,6 +163,7 @@ export async function followAgent(deps: RunDeps, following: Following): Promise<
   const { journal, clock } = deps
   const cursor = journal.cursor(attemptId)
   const redact = redactorOf(deps, following)
+  const brief = briefOf(assignment, following.cwd)
   let parser = cursor?.parserState ?? harness.initial()
   let tally = nothingUsed
   let reached: Offsets = cursor?.offsets ?? { stdout: 0, stderr: 0 }
@@ -152,7 +172,7 @@ export async function followAgent(deps: RunDeps, following: Following): Promise<
   const onLines = (lines: readonly Line[], offsets: Offsets, again?: Mark) => {
     const read: EventBody[] = []
     for (const line of lines) {
-      const reduced = reduceSafely(harness, parser, line)
+      const reduced = reduceSafely(harness, { state: parser, line, brief })
       parser = reduced.state
       for (const event of reduced.events) read.push(event)
     }
@@ -199,9 +219,12 @@ function advanced(from: Offsets, to: Offsets): number {
 }
 
 /** A line that the adapter cannot take, whatever it is, must not end the following of the others. */
-function reduceSafely(harness: Harness, state: unknown, line: Line): Reduced<unknown> {
+function reduceSafely(
+  harness: Harness,
+  { state, line, brief }: { readonly state: unknown; readonly line: Line; readonly brief: Brief },
+): Reduced<unknown> {
   try {
-    return harness.reduce(state, line)
+    return harness.reduce(state, line, brief)
   } catch {
     return { state, events: [{ type: 'raw', stream: line.stream, line: line.text }] }
   }

@@ -76,7 +76,7 @@ async function prepareWhenFree(deps: RunDeps, request: WorkspaceRequest): Promis
 }
 
 /** What the task asks, else the profile; the task's own default is `full`. */
-export function autonomyOf(assignment: Assignment): 'full' | 'edit' | 'ask' {
+export function autonomyOf(assignment: Pick<Assignment, 'task' | 'profile'>): 'full' | 'edit' | 'ask' {
   return assignment.task.autonomy === 'full'
     ? (assignment.profile?.settings.autonomy ?? 'full')
     : assignment.task.autonomy

@@ -169,13 +169,18 @@ export class Run {
     const adopted = await adoptAgent(this.#deps, runDir)
     if (adopted === null) await this.#prepareFiles()
     this.#interrupt.signal.throwIfAborted()
-    const subfolder = subfolderOf(state)
-    const cwd = subfolder === null ? workspace.path : join(workspace.path, subfolder)
-    const start = { assignment: state.assignment, workspace, harness, runDir, cwd }
+    const start = { assignment: state.assignment, workspace, harness, runDir, cwd: this.#cwd() }
     const { handle, notHonoured } = adopted ?? (await startAgent(this.#deps, start))
     this.#record.save({ step: 'started', handle })
     this.#record.notice(notHonoured.map((each) => `not honoured: ${each}`))
     this.#deps.changed()
+  }
+
+  /** Where in the workspace the agent works. */
+  #cwd(): string {
+    const { path } = this.#record.prepared().workspace
+    const subfolder = subfolderOf(this.#record.state)
+    return subfolder === null ? path : join(path, subfolder)
   }
 
   /** Setup, alone in the workspace, and a look at what it left: that is not the agent's change. */
@@ -224,7 +229,15 @@ export class Run {
     this.#checkpoints = checkpoints
     const stopped = () => this.#stopping !== null
     const told = { onUsed, onEvents: this.#watchStalls(ended), stopped }
-    const following = followAgent(this.#deps, { assignment, runDir, harness, ended, signal: leaving, ...told })
+    const following = followAgent(this.#deps, {
+      assignment,
+      runDir,
+      harness,
+      cwd: this.#cwd(),
+      ended,
+      signal: leaving,
+      ...told,
+    })
     const [parser, exit] = await Promise.all([following, ended]).finally(() => {
       this.#checkpoints = null
       return checkpoints.stop()

@@ -6,13 +6,16 @@ import type { ExitFacts, Harness, Line, Reduced } from '../../../src/daemon/harn
 import type { EventBody } from '../../../src/protocol/events.ts'
 import { eventBody, maxToolOutput } from '../../../src/protocol/events.ts'
 import { playAgent } from '../../fakes/agent-play.ts'
+import { runInput } from './hosts.ts'
 import type { Endings } from './transcripts.ts'
+
+const brief = runInput({})
 
 export function feed<S>(harness: Harness<S>, lines: readonly Line[], state: S = harness.initial()): Reduced<S> {
   const events: EventBody[] = []
   let current = state
   for (const line of lines) {
-    const step = harness.reduce(current, line)
+    const step = harness.reduce(current, line, brief)
     current = step.state
     events.push(...step.events)
   }
@@ -92,7 +95,7 @@ function purityTests(harness: Harness, endings: Endings): void {
         const events: EventBody[] = []
         lines.forEach((line, index) => {
           if (restarts[index]) state = JSON.parse(JSON.stringify(state))
-          const step = harness.reduce(state, line)
+          const step = harness.reduce(state, line, brief)
           state = step.state
           events.push(...step.events)
         })
@@ -109,8 +112,8 @@ function purityTests(harness: Harness, endings: Endings): void {
     let state = harness.initial()
     for (const line of lines) {
       const before = JSON.stringify(state)
-      const once = harness.reduce(state, line)
-      expect(harness.reduce(state, line)).toEqual(once)
+      const once = harness.reduce(state, line, brief)
+      expect(harness.reduce(state, line, brief)).toEqual(once)
       expect(JSON.stringify(state)).toBe(before)
       state = once.state
     }
@@ -130,7 +133,7 @@ function roughTests(harness: Harness, endings: Endings): void {
   test('a line that is not known is kept as it is', () => {
     for (const text of garbage) {
       for (const stream of ['stdout', 'stderr'] as const) {
-        const { events } = harness.reduce(harness.initial(), { stream, text })
+        const { events } = harness.reduce(harness.initial(), { stream, text }, brief)
         const kept = events.some(
           (event) => ('line' in event && event.line === text) || ('text' in event && event.text === text),
         )
@@ -155,7 +158,7 @@ function roughTests(harness: Harness, endings: Endings): void {
       fc.property(fc.constantFrom(...texts), fc.nat(), fc.jsonValue(), fc.nat(), (text, at, value, which) => {
         const broken = [text.slice(0, at % (text.length + 1)), withValue(text, value, which)]
         for (const each of broken) {
-          const step = harness.reduce(harness.initial(), { stream: 'stdout', text: each })
+          const step = harness.reduce(harness.initial(), { stream: 'stdout', text: each }, brief)
           for (const event of step.events) expect(eventBody.safeParse(event)).toMatchObject({ success: true })
           expect(() => harness.finish(step.state, { code: null, signal: null })).not.toThrow()
         }
@@ -173,11 +176,11 @@ function roughTests(harness: Harness, endings: Endings): void {
     for (let round = 0; round < 200; round += 1) {
       const fresh = lines.map((text) => text.replace(/"(m1|m2|t1|item_1)"/g, `"$1-${round}"`))
       for (const text of round < 3 ? fresh : fresh.map((line) => line.replaceAll(long, 'x'))) {
-        const step = harness.reduce(state, { stream: 'stdout', text })
+        const step = harness.reduce(state, { stream: 'stdout', text }, brief)
         state = step.state
         for (const event of step.events) expect(JSON.stringify(event).length).toBeLessThan(maxToolOutput * 2)
       }
-      for (const event of harness.reduce(state, { stream: 'stderr', text: long }).events) {
+      for (const event of harness.reduce(state, { stream: 'stderr', text: long }, brief).events) {
         expect(JSON.stringify(event).length).toBeLessThan(maxToolOutput * 2)
       }
     }
@@ -186,17 +189,7 @@ function roughTests(harness: Harness, endings: Endings): void {
 }
 
 function launchTests(harness: Harness): void {
-  const input = {
-    prompt: 'the secret plan',
-    promptFile: '/runs/1/prompt',
-    cwd: '/w',
-    model: null,
-    autonomy: 'full' as const,
-    maxTurns: null,
-    sessionRef: null,
-    asRoot: true,
-    env: { HOME: '/home/someone', TMPDIR: '/runs/1/tmp' },
-  }
+  const input = runInput({ prompt: 'the secret plan', asRoot: true })
 
   test('the prompt travels by standard input or by its file, never in argv', () => {
     const { argv, stdin } = harness.launch(input)

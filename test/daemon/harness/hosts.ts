@@ -16,6 +16,10 @@ export function fakeHost(host: FakeHost): HostProbe {
     which: (program) => (Object.hasOwn(programs, program) ? `/bin/${program}` : null),
     output: async (file) => programs[file.replace('/bin/', '')] ?? null,
     read: (path) => host.files?.[path] ?? null,
+    list: (folder) =>
+      Object.keys(host.files ?? {}).flatMap((path) =>
+        path.startsWith(`${folder}/`) ? [path.slice(folder.length + 1).split('/')[0] ?? ''] : [],
+      ),
   }
 }
 
@@ -30,6 +34,8 @@ export function runInput(fields: Partial<RunInput>): RunInput {
     sessionRef: null,
     asRoot: false,
     env: { HOME: '/home/u', TMPDIR: '/runs/1/tmp' },
+    mcp: null,
+    filesDir: '/runs/1/files',
     ...fields,
   }
 }

@@ -29,15 +29,16 @@ afterEach(() => rmSync(runDir, { recursive: true }))
 async function eventsOf(harness: Harness): Promise<EventBody[]> {
   using journal = openJournal(':memory:', 1).journal
   journal.saveRun({ attemptId: 'att_a', taskId: 'task_a', epoch: 1, n: 1, step: 'started', data: null })
-  const probe = { env: {}, which: () => null, output: async () => null, read: () => null }
+  const probe = { env: {}, which: () => null, output: async () => null, read: () => null, list: () => [] }
   // only what following uses
   const deps = { journal, clock: systemClock, env: {}, secrets: () => ({}), probe: () => probe, poke: () => {} }
-  const assignment = { attemptId: 'att_a', n: 1, task: { id: 'task_a' }, profile: null } as unknown as Assignment // the same
+  const assignment = { attemptId: 'att_a', n: 1, task: { id: 'task_a', prompt: 'x', budgets: {} }, profile: null } as unknown as Assignment // the same
   const events: EventBody[] = []
   await followAgent(deps as unknown as RunDeps, {
     assignment,
     runDir,
     harness,
+    cwd: runDir,
     ended: Promise.resolve(),
     signal: AbortSignal.timeout(20_000),
     onUsed: () => {},
