@@ -115,7 +115,10 @@ async function join(running: Running, { dataDir, options, context }: Join): Prom
   const { addRepo } = await import('../daemon/repos/registry.ts')
   const { repos, notices } = await chooseWorkspaces(options, context)
   const added = []
-  for (const path of repos) added.push((await addRepo(repoRegistryPath(dataDir), { path })).repo)
+  for (const path of repos) {
+    const { repo, known } = await addRepo(repoRegistryPath(dataDir), { path })
+    added.push({ ...repo, known })
+  }
   const { url, token, daemonToken, daemonId, pid } = running
   requireWritable(context.home)
   writeConnection(context.home, { url, token, dataDir, ...(daemonToken === undefined ? {} : { daemonToken }) })

@@ -71,4 +71,9 @@ export const entries: readonly Entry[] = [
     summary: 'Find what is wrong here, with remedies',
     load: async () => (await import('./identity/verbs.ts')).doctor,
   },
+  {
+    name: 'completion',
+    summary: 'Complete words in your shell',
+    load: async () => (await import('./completion/verbs.ts')).completionVerb(() => entries),
+  },
 ]

@@ -85,9 +85,10 @@ export const taskOperations = {
     path: '/v1/tasks/:id/log',
     scope: 'user',
     tag: 'tasks',
-    summary: 'What happened to the task: actor, time and cause of each change',
+    summary: 'What happened to the task, oldest first: actor, time and cause of each change',
+    query: pageQuery,
     answer: 'json',
-    output: z.object({ items: z.array(logLine) }),
+    output: page(logLine),
   },
   getTaskDiff: {
     method: 'GET',

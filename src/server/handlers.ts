@@ -33,7 +33,7 @@ export function makeHandlers(plane: Plane, live: Live): Handlers {
       await readTask(plane, caller.teamId, params.id) // not_found is a problem, not an empty stream
       return (response) => live.follow(response, { teamId: caller.teamId, taskId: params.id, lastEventId })
     },
-    getTaskLog: ({ caller, params }) => readTaskLog(plane, caller.teamId, params.id),
+    getTaskLog: (asked) => readTaskLog(plane, asked),
     getTaskDiff: (asked) => readDiff(plane, asked),
     cancelTask: (asked) => cancelTask(plane, asked),
     retryTask: (asked) => retryTask(plane, asked),

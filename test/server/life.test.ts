@@ -71,6 +71,16 @@ describe('a task', () => {
       'attempt_ended',
       'completed',
     ])
+    const firstTwo = await world.client.call('getTaskLog', { params: { id: task.id }, query: { limit: 2 } })
+    expect(firstTwo.items).toEqual(log.items.slice(0, 2))
+    const query = { cursor: firstTwo.nextCursor ?? '' }
+    expect(await world.client.call('getTaskLog', { params: { id: task.id }, query })).toEqual({
+      items: log.items.slice(2),
+      nextCursor: null,
+    })
+    await expect(
+      world.client.call('getTaskLog', { params: { id: task.id }, query: { cursor: 'x' } }),
+    ).rejects.toMatchObject({ code: 'invalid_request' })
     await daemon.close()
   })
 

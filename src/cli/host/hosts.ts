@@ -20,7 +20,11 @@ export async function listHosts(_: Given<typeof none>, context: Context): Promis
 
 export async function showHost({ args }: Given<typeof none>, context: Context): Promise<number> {
   const client = await connect(context)
-  return say(await findHost(client, args[0], context), context)
+  const host = await findHost(client, args[0], context)
+  if (context.json || host.pool === null) return say(host, context)
+  const { items } = await client.call('listPools', { signal: context.signal })
+  const pool = items.find((each) => each.id === host.pool)
+  return say({ ...host, pool: pool === undefined ? host.pool : `${pool.name} (${pool.id})` }, context)
 }
 
 /** `on`: it takes no more work. */

@@ -1,5 +1,6 @@
 // One task on one page: where it stands, why, what was asked, its attempts and, on wish, its log.
 
+import { reasons } from '../../core/reason.ts'
 import { formatDuration } from '../../lib/duration.ts'
 import type { AttemptView, LogLine, TaskView } from '../../protocol/task.ts'
 import { age, dateTime, relative } from './figures.ts'
@@ -63,9 +64,16 @@ function facts(task: TaskView, { now }: Page): readonly (readonly [string, strin
     ['expires', task.expiresAt === null ? null : relative(task.expiresAt, now)],
     ['correlation', task.correlationId],
     ['created', `${relative(task.createdAt, now)} by ${task.createdBy}`],
-    ['attempts', `${task.attempts.length} of ${task.maxAttempts}`],
+    ['attempts', attemptsText(task)],
   ]
   return wanted.flatMap(([name, value]) => (value === null || value === '' ? [] : [[name, oneLine(value)] as const]))
+}
+
+/** Attempts that were lost, given back or stopped by a quota cost none of those a task may have. */
+function attemptsText({ attempts, maxAttempts }: TaskView): string {
+  const free = attempts.filter(({ reason }) => reason !== null && ['free', 'quota'].includes(reasons[reason])).length
+  const charged = `${attempts.length - free} of ${maxAttempts}`
+  return free === 0 ? charged : `${charged}, and ${free} that cost none`
 }
 
 /** Only the name is painted, so cutting counts from the value's end. */

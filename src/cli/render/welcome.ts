@@ -90,7 +90,7 @@ function noAgents(missing: readonly string[], look: Look): readonly string[] {
 export interface Joined {
   readonly url: string
   readonly pid: number
-  readonly added: readonly { readonly slug: string; readonly path: string }[]
+  readonly added: readonly { readonly slug: string; readonly path: string; readonly known: boolean }[]
   readonly notices: readonly string[]
 }
 
@@ -98,7 +98,7 @@ export interface Joined {
 export function joinedLines({ url, pid, added, notices }: Joined, look: Look): readonly string[] {
   return [
     look.style.bold(`Capstan runs already at ${url} (pid ${pid})`),
-    ...added.flatMap(({ slug, path }) => entry('added', `${slug}, ${oneLine(path)}`, look)),
+    ...added.flatMap(({ slug, path, known }) => entry(known ? 'serves' : 'added', `${slug}, ${oneLine(path)}`, look)),
     ...notices.flatMap((notice) => entry('note', oneLine(notice), look)),
   ]
 }

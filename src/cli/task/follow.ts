@@ -87,6 +87,7 @@ class Screen {
   #shown: Shown = nothingShown
   #lastProgress: string | null = null
   #idle = true
+  #lost = false
 
   constructor(context: Context) {
     this.#context = context
@@ -98,7 +99,11 @@ class Screen {
   }
 
   show(followed: Followed): void {
-    if (followed.type === 'reconnecting') return
+    if (followed.type === 'reconnecting') {
+      this.#sayLost(followed.because)
+      return
+    }
+    this.#lost = false
     if (followed.type === 'task') this.#showProgress(followed.task)
     else if (this.#context.json) this.#context.terminal.json(followed.event)
     else {
@@ -107,6 +112,13 @@ class Screen {
       this.#idle = false
       this.#context.terminal.out(...lines)
     }
+  }
+
+  /** Said once; whatever comes next shows that the server is back. */
+  #sayLost(because: string): void {
+    if (this.#lost) return
+    this.#lost = true
+    this.#context.terminal.note(`${because}; trying again, nothing is lost`)
   }
 
   #showProgress(task: TaskView): void {

@@ -33,6 +33,8 @@ export interface AddRepo {
 
 export interface AddedRepo {
   readonly repo: RegisteredRepo
+  /** It was registered before. */
+  readonly known: boolean
   readonly notices: readonly string[]
 }
 
@@ -78,7 +80,10 @@ export async function addRepo(registryPath: string, add: AddRepo, signal?: Abort
     const trusted = withTrust(before?.trusted ?? [], cid)
     const repo: RegisteredRepo = { slug: chosen, path: found.path, commonDir: found.commonDir, trusted }
     const rest = repos.map((each) => (each === before ? repo : each))
-    return { repos: before === undefined ? [...repos, repo] : rest, result: { repo, notices: found.notices } }
+    return {
+      repos: before === undefined ? [...repos, repo] : rest,
+      result: { repo, known: before !== undefined, notices: found.notices },
+    }
   })
 }
 

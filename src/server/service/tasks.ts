@@ -66,15 +66,24 @@ export async function listTasks(
   })
 }
 
-export async function readTaskLog(plane: Plane, teamId: string, id: string): Promise<{ items: LogLine[] }> {
+/** A page of the log. The cursor is the seq of the last line read. Throws `invalid_request` for another cursor. */
+export async function readTaskLog(
+  plane: Plane,
+  { caller, params, query }: AskedOf<'getTaskLog'>,
+): Promise<{ items: LogLine[]; nextCursor: string | null }> {
+  const { cursor = '0', limit = defaultPage } = query
+  const after = Number(cursor)
+  if (!/^\d{1,15}$/.test(cursor)) throw new Problem('invalid_request', `"${cursor}" is no cursor of this log`)
   return plane.store.read(function* (tx) {
-    yield* requireTask(tx, teamId, id)
-    const lines = yield* taskLog(tx, id)
+    yield* requireTask(tx, caller.teamId, params.id)
+    const lines = yield* taskLog(tx, params.id, { after, limit: limit + 1 })
+    const shown = lines.slice(0, limit)
     return {
-      items: lines.map(({ seq, at, actor, cause, entry }) => {
+      items: shown.map(({ seq, at, actor, cause, entry }) => {
         const { type, ...data } = entry
         return { seq, at, actor, cause, type, data }
       }),
+      nextCursor: lines.length > limit ? String(shown.at(-1)?.seq) : null,
     }
   })
 }

@@ -78,12 +78,16 @@ it('a second up says where the first is and what it added', () => {
   const joined = {
     url: 'http://127.0.0.1:7420',
     pid: 42,
-    added: [{ slug: 'acme/b', path: '/src/b' }],
+    added: [
+      { slug: 'acme/b', path: '/src/b', known: false },
+      { slug: 'acme/c', path: '/src/c', known: true },
+    ],
     notices: ['HEAD is detached'],
   }
   expect(joinedLines(joined, look)).toEqual([
     'Capstan runs already at http://127.0.0.1:7420 (pid 42)',
     '  added       acme/b, /src/b',
+    '  serves      acme/c, /src/c',
     '  note        HEAD is detached',
   ])
 })
