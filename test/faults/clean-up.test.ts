@@ -2,15 +2,21 @@
 
 import { expect, test } from 'vitest'
 import type { GcReport } from '../../src/daemon/gc/report.ts'
+import { processEnv } from '../../src/lib/env.ts'
 import { auditCleanUp, randomRuns } from './clean-up-audit.ts'
 import { fieldOfEachTest } from './field.ts'
 import { makeRandom } from './random.ts'
 
 const newField = fieldOfEachTest()
 
-test('random runs with random kills leak nothing and destroy nothing', { timeout: 90_000 }, async () => {
+/** CAPSTAN_SOAK_RUNS=200 for the long pass; few of them keep npm test quick. */
+const runs = Number(processEnv().CAPSTAN_SOAK_RUNS ?? 8)
+
+test('random runs with random kills leak nothing and destroy nothing', {
+  timeout: 90_000 + runs * 10_000,
+}, async () => {
   const field = await newField()
-  const ran = await randomRuns(field, { runs: 8, random: makeRandom() })
+  const ran = await randomRuns(field, { runs, random: makeRandom() })
   expect(await auditCleanUp(field, ran)).toEqual([])
 })
 
