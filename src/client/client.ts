@@ -14,7 +14,7 @@ import { send } from './send.ts'
 type Answering<A extends Operation['answer']> = {
   [N in OperationName]: Operations[N]['answer'] extends A ? N : never
 }[OperationName]
-type JsonName = Exclude<Answering<'json' | 'none'>, 'putBlob'>
+type JsonName = Exclude<Answering<'json' | 'none'>, 'putBlob' | 'uploadBlob'>
 type BytesName = Answering<'patch' | 'bytes'>
 
 interface Always {
@@ -39,6 +39,8 @@ export interface Client {
   bytes<N extends BytesName>(name: N, call: Call<N>): Promise<Uint8Array>
   /** Stores bytes under their content id; the server recomputes it. */
   putBlob(cid: string, bytes: Uint8Array, signal?: AbortSignal): Promise<Output<'putBlob'>>
+  /** Uploads a file; the server says its content id. */
+  upload(bytes: Uint8Array, signal?: AbortSignal): Promise<Output<'uploadBlob'>>
   /** An attempt's patch as text; the last attempt's unless told. Empty when nothing changed. */
   patch(taskId: string, attempt?: number, signal?: AbortSignal): Promise<string>
   /** The transcript as it happens, across reconnects, until the task is over. */
@@ -60,6 +62,15 @@ export function makeClient(options: ClientOptions): Client {
     putBlob: (cid, bytes, signal) => {
       const sent = { params: { cid }, bytes, ...(signal === undefined ? {} : { signal }) }
       return send(options, operations.putBlob, sent, async (response) => (await response.json()) as Output<'putBlob'>) // same table
+    },
+    upload: (bytes, signal) => {
+      const sent = { bytes, ...(signal === undefined ? {} : { signal }) }
+      return send(
+        options,
+        operations.uploadBlob,
+        sent,
+        async (response) => (await response.json()) as Output<'uploadBlob'>,
+      ) // same table
     },
     patch: (taskId, attempt, signal) => {
       const sent = { params: { id: taskId }, query: { attempt }, ...(signal === undefined ? {} : { signal }) }

@@ -47,7 +47,11 @@ export async function send<T>(
 }
 
 /** Sends; resolves with the answer's head when it is a success, else throws its problem. */
-export async function open(options: ClientOptions, operation: Operation, sent: Sent): Promise<Response> {
+export async function open(
+  options: ClientOptions,
+  operation: Pick<Operation, 'method' | 'path' | 'body'>,
+  sent: Sent,
+): Promise<Response> {
   const doFetch = options.fetch ?? fetch
   const headers: Record<string, string> = { ...sent.headers }
   if (options.token !== null) headers.authorization = `Bearer ${options.token}`

@@ -16,6 +16,8 @@ export type Command =
   | { readonly type: 'unsatisfiable'; readonly detail: string }
   | { readonly type: 'expire' }
   | { readonly type: 'quota_over' }
+  /** Somebody whom the limit does not concern may take it. */
+  | { readonly type: 'reroute' }
   // a daemon's words; each names the claim it speaks for
   | { readonly type: 'claim'; readonly attemptId: AttemptId; readonly daemonId: DaemonId }
   | { readonly type: 'hear'; readonly owner: Owner }
@@ -27,6 +29,8 @@ export type Command =
       readonly reason: AttemptReason
       readonly detail: string
       readonly resetAt: number | null
+      /** Of a spent quota: the task is not sent elsewhere. */
+      readonly stays?: boolean
     }
   // what the server concludes from silence
   | { readonly type: 'dispatch_expire'; readonly attemptId: AttemptId }

@@ -7,6 +7,8 @@ export type Condition =
   | { readonly op: 'all' | 'any'; readonly conditions: readonly Condition[] }
   | { readonly op: 'task_status'; readonly taskId: string; readonly statuses: readonly TaskStateName[] }
   | { readonly op: 'task_accepted'; readonly taskId: string }
+  /** Of a session: the task before this one has ended, and so has its attempt. Not for callers. */
+  | { readonly op: 'task_over'; readonly taskId: string }
 
 export const maxConditions = 8
 export const maxConditionDepth = 4
@@ -15,6 +17,8 @@ export const maxConditionDepth = 4
 export interface Known {
   readonly state: TaskStateName
   readonly verdict: 'pending' | 'accepted' | 'rejected' | null
+  /** Neither the task nor an attempt of it is at work. */
+  readonly over: boolean
 }
 
 export type Answer =
@@ -35,6 +39,8 @@ export function evaluate(condition: Condition, lookUp: (taskId: string) => Known
       return leaf(condition.taskId, lookUp, (known) => condition.statuses.includes(known.state))
     case 'task_accepted':
       return leaf(condition.taskId, lookUp, (known) => known.verdict === 'accepted')
+    case 'task_over':
+      return lookUp(condition.taskId)?.over === false ? { is: 'open' } : { is: 'met' }
   }
 }
 

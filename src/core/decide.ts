@@ -23,6 +23,7 @@ import {
 import type { Decision } from './decision.ts'
 import { ended, entries, not, nothing, refuse } from './decision.ts'
 import type { LogEntry } from './log-entry.ts'
+import { maxMoves, metInARow } from './quota.ts'
 import type { RetryPolicy } from './retry.ts'
 import { defaultRetryPolicy } from './retry.ts'
 import type { Task } from './task.ts'
@@ -47,6 +48,8 @@ export function decide(
       return entries({ type: 'failed', reason: 'condition_unsatisfiable', detail: command.detail })
     case 'quota_over':
       return quotaOver(task, now)
+    case 'reroute':
+      return reroute(task, now)
     case 'expire':
       return expire(task, now)
     case 'claim':
@@ -106,6 +109,14 @@ function quotaOver(task: Task, now: number): Decision {
   return entries({ type: 'queued', why: 'quota_over', notBefore: now })
 }
 
+/** Not one that stays. One that has met a limit wherever it was sent stays from now on. */
+function reroute(task: Task, now: number): Decision {
+  if (task.status.state !== 'parked' || task.status.why !== 'quota') return not(task, 'parked for its quota')
+  if (task.status.stays === true) return nothing
+  if (metInARow(task) >= maxMoves) return entries({ type: 'quota_parked', until: task.status.until, stays: true })
+  return entries({ type: 'queued', why: 'rerouted', notBefore: now })
+}
+
 function expire(task: Task, now: number): Decision {
   if (isTerminal(task)) return nothing
   if (task.terms.expiresAt === null || task.terms.expiresAt > now)
@@ -140,6 +151,9 @@ function review(task: Task, command: Extract<Command, { type: 'accept' | 'reject
 
 function retry(task: Task, by: string, now: number): Decision {
   const { status } = task
+  // Whoever knows that there is quota again need not wait.
+  if (status.state === 'parked' && status.why === 'quota')
+    return entries({ type: 'queued', why: 'by_hand', notBefore: now })
   const again = status.state === 'failed' || (status.state === 'completed' && status.verdict === 'rejected')
   if (status.state === 'failed' && status.reason === 'condition_unsatisfiable') {
     return refuse(
@@ -148,6 +162,9 @@ function retry(task: Task, by: string, now: number): Decision {
     )
   }
   if (!again)
-    return refuse('invalid_state', `${task.id} is ${status.state}; only a failed or rejected task can be retried`)
+    return refuse(
+      'invalid_state',
+      `${task.id} is ${status.state}; only a failed or rejected task, or one parked for its quota, can be retried`,
+    )
   return entries({ type: 'reopened', by }, { type: 'queued', why: 'by_hand', notBefore: now })
 }

@@ -32,7 +32,10 @@ function apply(task: Task, entry: Exclude<LogEntry, { type: 'created' }>): Task 
     case 'queued':
       return { ...task, status: { state: 'queued', why: entry.why, notBefore: entry.notBefore } }
     case 'quota_parked':
-      return { ...task, status: { state: 'parked', why: 'quota', until: entry.until } }
+      return {
+        ...task,
+        status: { state: 'parked', why: 'quota', until: entry.until, ...(entry.stays === true ? { stays: true } : {}) },
+      }
     case 'claimed':
       return claim(task, entry)
     case 'started':

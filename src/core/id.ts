@@ -4,7 +4,19 @@ export type Id<Prefix extends string> = `${Prefix}_${string}`
 export type TaskId = Id<'task'>
 export type AttemptId = Id<'att'>
 export type DaemonId = Id<'dmn'>
-export type IdPrefix = 'task' | 'att' | 'dmn' | 'team' | 'tok' | 'pool' | 'prof' | 'req' | 'boot' | 'key'
+export type IdPrefix =
+  | 'task'
+  | 'att'
+  | 'dmn'
+  | 'team'
+  | 'tok'
+  | 'pool'
+  | 'prof'
+  | 'req'
+  | 'boot'
+  | 'key'
+  | 'acc'
+  | 'mdl'
 
 const alphabet = '0123456789abcdefghjkmnpqrstvwxyz'
 const timeCharacters = 10

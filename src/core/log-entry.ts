@@ -11,7 +11,7 @@ export type LogEntry =
   | { readonly type: 'waiting'; readonly on: readonly WaitReason[] }
   // the queue
   | { readonly type: 'queued'; readonly why: QueueReason; readonly notBefore: number }
-  | { readonly type: 'quota_parked'; readonly until: number }
+  | { readonly type: 'quota_parked'; readonly until: number; readonly stays?: true }
   | {
       readonly type: 'claimed'
       readonly attemptId: AttemptId

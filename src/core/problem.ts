@@ -43,7 +43,7 @@ export const problems = {
   forbidden: {
     status: 403,
     title: 'The token may not do this',
-    remedy: 'Use a token with the named scope: capstan token add',
+    remedy: 'Use a token with the named scope, or ask an owner of the team for the named role.',
   },
   origin_refused: {
     status: 403,
@@ -103,6 +103,11 @@ export const problems = {
   hops_exceeded: {
     status: 422,
     title: 'Tasks that create tasks went too deep',
+    remedy: 'Let a person create the next task.',
+  },
+  too_many_tasks: {
+    status: 422,
+    title: 'A task has created too many tasks',
     remedy: 'Let a person create the next task.',
   },
   repo_not_allowed: {

@@ -1,6 +1,7 @@
 // What follows the end of an attempt: again, later, parked, or the task's own end.
 
 import type { LogEntry } from './log-entry.ts'
+import { parkedUntil } from './quota.ts'
 import type { AttemptReason } from './reason.ts'
 import { normaliseFailure, reasons } from './reason.ts'
 import type { Spent, Task } from './task.ts'
@@ -12,7 +13,7 @@ export interface RetryPolicy {
   readonly backoffMaxMs: number
   /** Free ends in a row that end the task: work that kills its hosts must stop somewhere. */
   readonly freeLimit: number
-  /** How long a task is parked when the agent did not say when its quota returns, ms. */
+  /** How long a task is parked the first time nobody says when its quota returns, ms; doubled each time in a row. */
   readonly quotaMs: number
 }
 
@@ -28,6 +29,7 @@ export interface AttemptFailure {
   readonly detail: string
   /** When a spent quota returns, ms; only with reason `quota`. */
   readonly resetAt: number | null
+  readonly stays?: boolean
 }
 
 /**
@@ -40,7 +42,11 @@ export function afterFailure(task: Task, failure: AttemptFailure, now: number, p
     case 'final':
       return fail
     case 'quota':
-      return { type: 'quota_parked', until: Math.max(now, failure.resetAt ?? now + policy.quotaMs) }
+      return {
+        type: 'quota_parked',
+        until: parkedUntil(task, { resetAt: failure.resetAt, now, quotaMs: policy.quotaMs }),
+        ...(failure.stays === true ? { stays: true } : {}),
+      }
     case 'free':
       return afterFreeEnd(task.spent, reason, detail, { now, policy })
     case 'infrastructure':

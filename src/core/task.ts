@@ -21,9 +21,9 @@ export interface TaskTerms {
 }
 
 /** Why a task waits before it may be queued. */
-export type WaitReason = 'condition' | 'run_at' | 'session_busy'
-/** Why a task is in the queue: for the first time, again after an attempt, after grace, or by hand. */
-export type QueueReason = 'new' | 'retry' | 'host_offline' | 'given_back' | 'quota_over' | 'by_hand'
+export type WaitReason = 'condition' | 'run_at' | 'session_busy' | 'held'
+/** Why a task is in the queue: for the first time, again after an attempt, after grace, because another may take it, or by hand. */
+export type QueueReason = 'new' | 'retry' | 'host_offline' | 'given_back' | 'quota_over' | 'rerouted' | 'by_hand'
 
 export type Status =
   | { readonly state: 'waiting'; readonly on: readonly WaitReason[] }
@@ -37,6 +37,8 @@ export type Status =
       readonly state: 'parked'
       readonly why: 'quota' | 'host_offline' /** When it is looked at again, ms. */
       readonly until: number
+      /** Of a quota: it waits for the limit's end wherever else it could run. */
+      readonly stays?: true
     }
   | { readonly state: 'completed'; readonly verdict: Verdict; readonly message: string }
   | { readonly state: 'failed'; readonly reason: TaskReason; readonly detail: string }

@@ -13,6 +13,8 @@ export interface Candidate {
   readonly shortOf?: string | null | undefined
   /** Why a harness is not ready there, with the remedy, by its name. */
   readonly harnessProblems: ReadonlyMap<string, string>
+  /** Harnesses that are ready there but for a spent quota: until when, in words, by their name. */
+  readonly spent: ReadonlyMap<string, string>
 }
 
 /** One sentence about the connected daemons of the task's team; `candidates` holds no other team's. */
@@ -22,11 +24,29 @@ export function whyQueued(needs: Requirements, candidates: readonly Candidate[])
   const met: Need[] = []
   for (const need of needsInOrder) {
     const next = left.filter(({ offer }) => meets(need, needs, offer))
-    if (next.length === 0) return lacking(needs, need, met, left)
+    if (next.length === 0) return quotaSpent(needs, need, left) ?? lacking(needs, need, met, left)
     if (asked(needs, need)) met.push(need)
     left = next
   }
   return busy(left)
+}
+
+/** Daemons that only a spent quota keeps from this need; null: something else lacks. */
+function quotaSpent(needs: Requirements, need: Need, left: readonly Candidate[]): string | null {
+  if (need !== 'harness' && need !== 'profiles') return null
+  const waiting = left.filter(({ offer, spent }) => meets(need, needs, unspent(offer, spent)))
+  const said = waiting.flatMap(({ name, spent }) =>
+    [...spent]
+      .filter(([harness]) => needs.harness === null || needs.harness === harness)
+      .map(([harness, until]) => `quota of ${harness} on ${name} ${until}`),
+  )
+  const more = said.length > 3 ? ` and ${said.length - 3} more` : ''
+  return said.length === 0 ? null : `waits for a spent quota: ${said.slice(0, 3).join(', ')}${more}`
+}
+
+function unspent(offer: Offer, spent: Candidate['spent']): Offer {
+  const names = [...spent.keys()]
+  return { ...offer, harnesses: [...offer.harnesses, ...names], unnamed: [...offer.unnamed, ...names] }
 }
 
 function busy(fitting: readonly Candidate[]): string {

@@ -3,6 +3,15 @@
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
+import { canSpawn, Spawner } from './spawner.ts'
+
+/** Another user to run a program as; only root can. It gets no further groups. */
+export interface RunUser {
+  readonly name: string
+  readonly uid: number
+  readonly gid: number
+  readonly home: string
+}
 
 export interface ExecOptions {
   readonly cwd?: string
@@ -14,6 +23,7 @@ export interface ExecOptions {
   /** Standard output beyond this is dropped and `truncated` is set. Default 16 MiB. */
   readonly maxBytes?: number
   readonly signal?: AbortSignal
+  readonly user?: RunUser | null | undefined
 }
 
 export interface ExecResult {
@@ -37,6 +47,7 @@ export async function exec(file: string, args: readonly string[], options: ExecO
     env: options.env as NodeJS.ProcessEnv,
     detached: true,
     stdio: ['pipe', 'pipe', 'pipe'],
+    ...ids(options.user),
   }) // ProcessEnv is the same shape, writable
   const out = new Collected(options.maxBytes ?? 16_777_216)
   let stderr = Buffer.alloc(0)
@@ -74,15 +85,20 @@ export async function startDetached(
     readonly cwd: string
     readonly env: Readonly<Record<string, string | undefined>>
     readonly logPath: string
+    readonly user?: RunUser | null | undefined
   },
 ): Promise<number> {
   const log = openSync(options.logPath, 'a', 0o600)
   try {
+    const { user, ...plain } = options
+    const request = { file, args, ...plain }
+    if (user == null && canSpawn(request)) return await spawner.spawn(request)
     const child = spawn(file, args, {
       cwd: options.cwd,
       env: options.env as NodeJS.ProcessEnv,
       detached: true,
       stdio: ['ignore', log, log],
+      ...ids(options.user),
     }) // same shape, writable
     const pid = await new Promise<number>((resolve, reject) => {
       child.once('error', reject)
@@ -95,6 +111,11 @@ export async function startDetached(
   }
 }
 
+/** Started when first needed. It belongs to the process as the page tables do that it spares: it ends with it, and needs no owner. */
+const spawner = new Spawner(() =>
+  spawn('/bin/sh', ['-s'], { cwd: '/', env: {}, detached: true, stdio: ['pipe', 'pipe', 'ignore'] }),
+)
+
 /** Runs a program on this terminal and waits: for editors, pagers and git as the user would run them. */
 export async function execOnTerminal(
   file: string,
@@ -104,6 +125,10 @@ export async function execOnTerminal(
   const child = spawn(file, args, { cwd: options.cwd, stdio: 'inherit' })
   const [code] = await ended(child)
   return code ?? 1
+}
+
+function ids(user: RunUser | null | undefined): { uid?: number; gid?: number } {
+  return user == null ? {} : { uid: user.uid, gid: user.gid }
 }
 
 class Collected {

@@ -58,10 +58,17 @@ export const eventBody = z.discriminatedUnion('type', [
   // what it costs
   z.object({ type: z.literal('usage'), usage, costUsd: z.number().nullable(), estimate: z.boolean().optional() }),
   // what needs a person, or went wrong
-  z.object({ type: z.literal('request'), requestId: text, kind: z.enum(['permission', 'question']), title: text }),
+  z.object({
+    type: z.literal('request'),
+    requestId: text,
+    kind: z.enum(['permission', 'question']),
+    title: text,
+    rule: text.optional().describe('The rule that approved it: nobody was asked'),
+  }),
   z.object({
     type: z.literal('retry'),
     tries: z.number().int().describe('How often the CLI has tried by now'),
+    limit: z.number().int().optional().describe('How often it will try at most, where it says so'),
     delayMs: z.number().nullable(),
     class: errorClass.nullable(),
     message: text,

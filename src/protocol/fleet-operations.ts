@@ -1,7 +1,7 @@
 // Operations on hosts and what they serve: daemons, repositories, pools, profiles.
 
 import { z } from 'zod'
-import { daemon, pool, poolCreate, profile, profileCreate, repo } from './fleet.ts'
+import { daemon, pool, poolCreate, poolShown, profile, profileCreate, repo } from './fleet.ts'
 import type { Operation } from './operation.ts'
 
 export const fleetOperations = {
@@ -27,6 +27,7 @@ export const fleetOperations = {
     method: 'POST',
     path: '/v1/daemons/:id/drain',
     scope: 'user',
+    role: 'manager',
     tag: 'fleet',
     summary: 'Stop or resume taking work',
     body: z.strictObject({ on: z.boolean() }),
@@ -37,6 +38,7 @@ export const fleetOperations = {
     method: 'DELETE',
     path: '/v1/daemons/:id',
     scope: 'admin',
+    role: 'manager',
     tag: 'fleet',
     summary: 'Forget a host that is gone',
     answer: 'none',
@@ -54,6 +56,7 @@ export const fleetOperations = {
     method: 'POST',
     path: '/v1/pools',
     scope: 'admin',
+    role: 'manager',
     tag: 'fleet',
     summary: 'Make a pool',
     body: poolCreate,
@@ -75,14 +78,15 @@ export const fleetOperations = {
     path: '/v1/pools/:id',
     scope: 'user',
     tag: 'fleet',
-    summary: 'One pool, by id or name',
+    summary: 'One pool with its hosts, by id or name',
     answer: 'json',
-    output: pool,
+    output: poolShown,
   },
   removePool: {
     method: 'DELETE',
     path: '/v1/pools/:id',
     scope: 'admin',
+    role: 'manager',
     tag: 'fleet',
     summary: 'Remove a pool that nothing uses',
     answer: 'none',
@@ -92,6 +96,7 @@ export const fleetOperations = {
     method: 'POST',
     path: '/v1/profiles',
     scope: 'admin',
+    role: 'manager',
     tag: 'profiles',
     summary: 'Make a profile',
     body: profileCreate,
@@ -121,6 +126,7 @@ export const fleetOperations = {
     method: 'PUT',
     path: '/v1/profiles/:id',
     scope: 'admin',
+    role: 'manager',
     tag: 'profiles',
     summary: 'A new version of a profile',
     body: profileCreate,
@@ -131,6 +137,7 @@ export const fleetOperations = {
     method: 'DELETE',
     path: '/v1/profiles/:id',
     scope: 'admin',
+    role: 'manager',
     tag: 'profiles',
     summary: 'Remove a profile that no waiting task names',
     answer: 'none',

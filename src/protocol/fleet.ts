@@ -1,8 +1,11 @@
-// Hosts and who may use them, as they travel: daemons, repositories, pools, profiles, teams, tokens.
+// Hosts and who may use them, as they travel: daemons, repositories, pools, profiles, teams.
 
 import { z } from 'zod'
+import { accountKind, role, scope } from './access.ts'
+import { contextList, tuning } from './context.ts'
 import { durationMs, instant, label, name, slug } from './names.ts'
-import { autonomy, workspaceMode } from './task.ts'
+import { sandboxSettings } from './sandbox.ts'
+import { autonomy, onRateLimit, workspaceMode } from './task.ts'
 
 export const harnessFound = z.object({
   name: z.string(),
@@ -10,6 +13,8 @@ export const harnessFound = z.object({
   ready: z.boolean().describe('Installed, new enough and signed in'),
   problem: z.string().nullable().describe('What is missing, with the remedy'),
   explicit: z.boolean().optional().describe('Runs only where it is named: shell'),
+  account: z.string().max(100).optional().describe('Tells accounts apart, says nothing of their credentials'),
+  exhaustedUntil: instant.optional().describe('The account’s quota is spent until then: no work is taken for it'),
 })
 export type HarnessFound = z.infer<typeof harnessFound>
 
@@ -80,7 +85,7 @@ export const poolCreate = z.strictObject({
     .string()
     .max(64)
     .optional()
-    .describe('Name of the token whose daemons may join; `me`: the caller’s own. Default: any daemon of the team'),
+    .describe('Name of the account whose daemons may join; `me`: the caller’s own. Default: any daemon of the team'),
 })
 export const pool = z.object({
   id: z.string(),
@@ -90,16 +95,45 @@ export const pool = z.object({
   daemons: z.number().int(),
 })
 export type PoolView = z.infer<typeof pool>
+export const poolShown = z.object({
+  ...pool.shape,
+  hosts: z.array(
+    daemon.pick({ id: true, name: true, connected: true, draining: true, running: true, maxAgents: true }),
+  ),
+})
 
-/** A reusable runtime configuration; so far the fields that route and reach a CLI. */
+/** A command that needs nobody's leave; see docs/approvals.md. */
+export const approvalRule = z.strictObject({
+  executable: z
+    .string()
+    .min(1)
+    .max(200)
+    .regex(/^[^\s=]+$/, 'a program as the agent writes it, without spaces')
+    .describe('Exactly as the agent writes it: git is not /usr/bin/git'),
+  argsPrefix: z.array(z.string().max(200)).max(32).optional().describe('The first arguments, exactly'),
+  argsExcludes: z
+    .array(z.string().min(1).max(200))
+    .max(32)
+    .optional()
+    .describe('Arguments that must not occur, in any spelling'),
+})
+/** How long a person has to answer a request of an agent: 10 hours unless a profile says otherwise. */
+export const defaultRequestTimeoutMs = 36_000_000
+
+/** A minute to a year. */
+const span = durationMs.min(60_000).max(31_536_000_000)
+
+/** A reusable runtime configuration; docs/profiles.md says what each field does. */
 export const profileSettings = z.strictObject({
   description: z.string().max(1_000).optional(),
   harness: name.optional(),
   model: z.string().min(1).max(200).optional(),
+  ...tuning,
   autonomy: autonomy.optional(),
   maxTurns: z.number().int().positive().optional(),
   maxBashTimeouts: z.number().int().positive().optional(),
   runningTimeoutMs: durationMs.optional(),
+  onRateLimit: onRateLimit.optional().describe('For tasks that do not say it themselves'),
   requiredEnv: z
     .array(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'a variable’s name'))
     .max(64)
@@ -110,6 +144,20 @@ export const profileSettings = z.strictObject({
     .optional(),
   requiredTools: z.array(name).max(64).optional().describe('Programs that must be on the host’s PATH'),
   workspaceModes: z.array(workspaceMode).min(1).optional().describe('Allowed modes; the first is the default'),
+  sandbox: sandboxSettings.optional().describe('Default: none'),
+  autoApprove: z
+    .array(approvalRule)
+    .max(64)
+    .optional()
+    .describe('Commands that agents who ask may run without asking a person'),
+  requestTimeoutMs: durationMs
+    .min(1_000)
+    .max(604_800_000)
+    .optional()
+    .describe('How long a person has to answer; default 10 h. Then it is denied'),
+  sessionTtlMs: span.optional().describe('How long after its last task a conversation may be gone on with'),
+  workspaceTtlMs: span.optional().describe('How long the host keeps a run’s folder at least'),
+  context: contextList.optional().describe('Texts that every agent with this profile is given'),
 })
 export type ProfileSettings = z.infer<typeof profileSettings>
 export const profileCreate = z.strictObject({ name, ...profileSettings.shape })
@@ -121,37 +169,19 @@ export const profile = z.object({
   settings: profileSettings,
   createdAt: instant,
   updatedAt: instant,
+  warnings: z.array(z.string()).optional().describe('What looks wrong in it, when it was written'),
 })
 export type ProfileView = z.infer<typeof profile>
 
 export const teamCreate = z.strictObject({ name })
 export const team = z.object({ id: z.string(), name: z.string(), createdAt: instant })
 
-export const scope = z.enum(['daemon', 'user', 'admin'])
-export type Scope = z.infer<typeof scope>
-export const tokenCreate = z.strictObject({
-  name: z.string().min(1).max(100),
-  scopes: z.array(scope).min(1),
-  team: name.optional().describe('Name or id; default: the caller’s team; another team needs admin'),
-  expiresAt: instant.optional(),
-})
-export const token = z.object({
-  id: z.string(),
-  name: z.string(),
-  teamId: z.string(),
-  scopes: z.array(scope),
-  createdAt: instant,
-  createdBy: z.string(),
-  expiresAt: instant.nullable(),
-  lastUsedAt: instant.nullable(),
-})
-export type TokenView = z.infer<typeof token>
-export const tokenOnce = z.object({ ...token.shape, secret: z.string().describe('cap_…, shown this once') })
-
 export const whoami = z.object({
   actor: z.string().describe('What the audit log says of this caller'),
   tokenId: z.string().nullable(),
   team: team,
   scopes: z.array(scope),
+  role: role.describe('What the account may do; the token’s scopes may be less'),
+  account: z.object({ id: z.string(), name: z.string(), kind: accountKind }).nullable(),
   server: z.object({ version: z.string(), protocol: z.number().int(), store: z.enum(['sqlite', 'postgres']) }),
 })

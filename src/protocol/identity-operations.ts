@@ -1,7 +1,9 @@
 // Operations on who may do what, and on stored bytes.
 
 import { z } from 'zod'
-import { team, teamCreate, token, tokenCreate, tokenOnce, whoami } from './fleet.ts'
+import { token, tokenCreate, tokenOnce } from './access.ts'
+import { team, teamCreate, whoami } from './fleet.ts'
+import { limits } from './names.ts'
 import type { Operation } from './operation.ts'
 
 export const identityOperations = {
@@ -21,6 +23,7 @@ export const identityOperations = {
     tag: 'identity',
     summary: 'Make a token; its secret is shown once',
     body: tokenCreate,
+    mcp: false, // its secret would stand in the transcript of whoever asked
     answer: 'json',
     output: tokenOnce,
     status: 201,
@@ -72,6 +75,26 @@ export const identityOperations = {
     answer: 'json',
     output: z.object({ cid: z.string(), bytes: z.number().int() }),
     upload: true,
+  },
+  uploadBlob: {
+    method: 'POST',
+    path: '/v1/blobs',
+    scope: 'user',
+    tag: 'blobs',
+    summary: 'Upload a file that a task is to bring to its agent; at most 10 MiB',
+    answer: 'json',
+    output: z.object({ cid: z.string(), bytes: z.number().int() }),
+    status: 201,
+    upload: true,
+    maxBytes: limits.attachmentBytes,
+  },
+  getAttemptBlob: {
+    method: 'GET',
+    path: '/v1/attempts/:id/blobs/:cid',
+    scope: 'daemon',
+    tag: 'blobs',
+    summary: 'Bytes that an open attempt needs: an earlier patch or conversation, the files of its task',
+    answer: 'bytes',
   },
   getBlob: {
     method: 'GET',

@@ -1,13 +1,16 @@
 // The daemon link: one table of messages for every binding. A daemon asks and is answered; the server sends rows that are acknowledged.
-// Frames, as JSON text:  daemon → server  {id, type, body}      server → daemon  {re, body} | {re, problem} | {seq, type, body}
+// Frames, as JSON text:  daemon → server  {id, type, body}      server → daemon  {re, body} | {re, problem} | {seq, type, body} | {live, body}
 
 import { z } from 'zod'
 import type { AttemptReason } from '../core/reason.ts'
 import { attemptReasons } from '../core/reason.ts'
+import { attachment, contextEntry } from './context.ts'
 import { errorClass, numberedEvent, usage } from './events.ts'
 import { daemonOffer, profile } from './fleet.ts'
 import { durationMs, instant, limits } from './names.ts'
-import { defaultStallMs, evidence, onStall, task } from './task.ts'
+import { continuation } from './session.ts'
+import { agentTaskCreate, defaultStallMs, evidence, onRateLimit, onStall, outputSchema, task } from './task.ts'
+import { terminalOrder, terminalOutput } from './terminal.ts'
 
 /** The version this build speaks; a server also speaks the one before. */
 export const protocolVersion = 1
@@ -40,10 +43,15 @@ const taskToRun = z.object({
     correlationId: true,
     hops: true,
     createdBy: true,
+    interactive: true,
   }).shape,
   // a server of the version before does not send these
   onStall: onStall.default('notify'),
   stallTimeoutMs: durationMs.default(defaultStallMs),
+  outputSchema: outputSchema.nullable().default(null),
+  onRateLimit: onRateLimit.nullable().default(null),
+  context: z.array(contextEntry).default([]),
+  attachments: z.array(attachment).default([]),
 })
 
 export const assignment = z.object({
@@ -51,6 +59,8 @@ export const assignment = z.object({
   n: z.number().int().describe('The attempt’s number'),
   task: taskToRun,
   profile: profile.nullable().describe('As chosen at the claim; null: the built-in default'),
+  // a server of the version before does not send it
+  continuation: continuation.nullable().default(null).describe('What earlier work is gone on from'),
 })
 export type Assignment = z.infer<typeof assignment>
 
@@ -64,8 +74,19 @@ const runReport = z.object({
   harnessVersion: z.string().nullable(),
   model: z.string().nullable(),
   containment: z.string().nullable(),
+  takesMessages: z.boolean().optional().describe('Its agent takes words while it works'),
 })
 export type RunReport = z.infer<typeof runReport>
+
+/** One way to answer a request. A daemon of the version before does not say what an option grants. */
+export const requestOption = z.object({
+  id: z.string(),
+  label: z.string(),
+  grants: z
+    .enum(['allow', 'always', 'deny', 'other'])
+    .default('other')
+    .describe('`allow` once, `always` in this run or beyond, `deny`; `other`: neither'),
+})
 
 /** What every final report says about the run. */
 const ending = {
@@ -79,6 +100,7 @@ const ending = {
   output: z.unknown().optional(),
   withheld: z.array(z.string()),
   sessionRef: z.string().nullable().describe('The agent’s own id of the conversation'),
+  sessionCid: z.string().nullable().optional().describe('Its files, when the host uploaded them'),
 }
 
 const reason = z.enum(attemptReasons as [AttemptReason, ...AttemptReason[]]) // not empty: a constant table
@@ -152,6 +174,7 @@ export const fromDaemon = {
       detail: z.string().max(4_000),
       class: errorClass.nullable(),
       resetAt: instant.nullable().describe('When a spent quota returns'),
+      stays: z.boolean().optional().describe('With a spent quota: the task is parked, not sent elsewhere'),
     }),
     reply: z.object({ taskState: z.string() }),
   },
@@ -166,11 +189,13 @@ export const fromDaemon = {
       kind: z.enum(['permission', 'question']),
       title: z.string().max(500),
       body: z.record(z.string(), z.unknown()),
-      options: z.array(z.object({ id: z.string(), label: z.string() })),
-      expiresAt: instant,
+      options: z.array(requestOption),
+      openForMs: durationMs.describe('How long a person has, from when the server hears of it'),
     }),
     reply: z.object({}),
   },
+  /** The agent took a request back. */
+  withdraw: { input: z.object({ ...owner, requestId: z.string() }), reply: z.object({}) },
   salvage: {
     input: z.object({
       ...owner,
@@ -181,6 +206,12 @@ export const fromDaemon = {
     }),
     reply: z.object({}),
   },
+  /** The agent of a running attempt asks for another task. The same key again is the same task. */
+  create_task: {
+    input: z.object({ ...owner, key: z.string().min(1).max(150), task: agentTaskCreate }),
+    reply: z.object({ id: z.string(), title: z.string(), state: z.string(), hops: z.number().int() }),
+  },
+  terminal: terminalOutput,
   ack: { input: z.object({ seq: z.number().int() }), reply: z.object({}) },
 } as const
 
@@ -197,6 +228,8 @@ export const fromServer = {
   }),
   message: z.object({ attemptId: z.string(), text: z.string(), by: z.string() }),
   drain: z.object({ on: z.boolean() }),
+  /** A person ends an interactive run. */
+  finish: z.object({ attemptId: z.string(), by: z.string() }),
 } as const
 
 export type FromDaemon = keyof typeof fromDaemon
@@ -210,5 +243,7 @@ export const serverFrame = z.union([
   z.object({ re: z.number().int(), body: z.unknown() }),
   z.object({ re: z.number().int(), problem: z.object({ code: z.string(), detail: z.string() }) }),
   z.object({ seq: z.number().int(), type: z.string(), body: z.unknown() }),
+  // not kept and not sent again
+  z.object({ live: z.literal('terminal'), body: terminalOrder }),
 ])
 export type ServerFrame = z.infer<typeof serverFrame>

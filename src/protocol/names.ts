@@ -15,7 +15,18 @@ export const limits = {
   labels: 32,
   checks: 16,
   hops: 8,
+  /** Tasks that the agents of one task may create. */
+  agentTasks: 50,
+  outputSchemaBytes: 65_536,
+  /** What an agent hands in, as JSON: it travels in one frame with the evidence. */
+  outputBytes: 262_144,
   pageSize: 200,
+  /** One piece of context, and how many a profile or a task may have: all of them stay well below a body. */
+  contextBytes: 65_536,
+  contexts: 16,
+  attachments: 16,
+  /** One attached file. */
+  attachmentBytes: 10_485_760,
   /** A diff larger than this stays on the host, and the evidence says so. */
   diffBytes: 20_971_520,
 } as const

@@ -2,8 +2,11 @@
 
 import { z } from 'zod'
 import { problems } from '../core/problem.ts'
+import { member, token } from './access.ts'
 import { numberedEvent, transcriptEvent, usage } from './events.ts'
-import { daemon, pool, profile, repo, team, token, whoami } from './fleet.ts'
+import { daemon, pool, profile, repo, team, whoami } from './fleet.ts'
+import { model } from './models.ts'
+import { roleNeeded } from './operation.ts'
 import type { Operation } from './operations.ts'
 import { operations } from './operations.ts'
 import { attempt, check, checkOutcome, condition, evidence, logLine, task } from './task.ts'
@@ -19,6 +22,8 @@ const named: Record<string, z.ZodType> = {
   Daemon: daemon,
   Evidence: evidence,
   LogLine: logLine,
+  Member: member,
+  Model: model,
   NumberedEvent: numberedEvent,
   Pool: pool,
   Profile: profile,
@@ -107,7 +112,7 @@ function describe(id: string, operation: Operation, components: Components): Jso
     operationId: id,
     tags: [operation.tag],
     summary: operation.summary,
-    description: `Scope: ${operation.scope}`,
+    description: `Scope: ${operation.scope}${roleNeeded(operation) === null ? '' : `; role: ${roleNeeded(operation)}`}`,
     parameters: [...pathParameters(operation.path), ...queryParameters(operation), ...headers],
     ...(body === null ? {} : { requestBody: body }),
     responses: { [successStatus(operation)]: success(operation, components), default: problemAnswer },

@@ -3,11 +3,25 @@
 import type { z } from 'zod'
 import { fleetOperations } from './fleet-operations.ts'
 import { identityOperations } from './identity-operations.ts'
+import { memberOperations } from './member-operations.ts'
+import { modelOperations } from './model-operations.ts'
+import { requestOperations } from './request-operations.ts'
+import { sessionOperations } from './session-operations.ts'
 import { taskOperations } from './task-operations.ts'
+import { webOperations } from './web-operations.ts'
 
 export type { Operation, OperationScope } from './operation.ts'
 
-export const operations = { ...identityOperations, ...taskOperations, ...fleetOperations } as const
+export const operations = {
+  ...identityOperations,
+  ...memberOperations,
+  ...taskOperations,
+  ...requestOperations,
+  ...sessionOperations,
+  ...fleetOperations,
+  ...modelOperations,
+  ...webOperations,
+} as const
 
 export type Operations = typeof operations
 export type OperationName = keyof Operations

@@ -6,8 +6,10 @@ import { maxConditions } from '../core/condition.ts'
 import type { AttemptReason } from '../core/reason.ts'
 import { attemptReasons, retryableReasons } from '../core/reason.ts'
 import { taskStates } from '../core/task.ts'
+import { attachment, attachmentList, contextBinding, contextList } from './context.ts'
 import { usage } from './events.ts'
 import { durationMs, instant, label, limits, name, slug } from './names.ts'
+import { continued, continueFrom } from './session.ts'
 
 export const taskState = z.enum(taskStates)
 export const workspaceMode = z.enum(['worktree', 'shared', 'scratch'])
@@ -54,8 +56,17 @@ export const failover = z.enum(['patient', 'fast'])
 /** What the daemon does about an agent that has been silent for `stallTimeoutMs`. */
 export const onStall = z.enum(['notify', 'abort', 'fail'])
 export const defaultStallMs = 1_800_000
+/**
+ * What happens when the agent meets a spent quota, or a rate limit that its own retries do not get past. `failover`: the attempt ends and
+ * another account, harness or host that the task allows may take it, else it is parked. `park`: it waits for the limit's end. `wait`: a CLI that
+ * retries is left alone; once it gives up the task is parked.
+ */
+export const onRateLimit = z.enum(['wait', 'park', 'failover'])
 
 const retryOn = z.enum(retryableReasons as [AttemptReason, ...AttemptReason[]]) // not empty: a constant table
+
+/** JSON Schema (2020-12, 2019-09 or draft-07) of what the agent hands in. Only `$ref`s into itself. */
+export const outputSchema = z.record(z.string(), z.unknown())
 
 /** What `POST /v1/tasks` takes. */
 export const taskCreate = z.strictObject({
@@ -78,7 +89,11 @@ export const taskCreate = z.strictObject({
   labels: z.array(label).max(limits.labels).optional(),
   priority: z.number().int().min(-1000).max(1000).optional().describe('Higher first; default 0'),
   workspace: workspaceRequest.optional(),
-  expect: z.enum(['changes', 'output', 'nothing']).optional().describe('What completion needs; default: nothing'),
+  expect: z
+    .enum(['changes', 'output', 'nothing'])
+    .optional()
+    .describe('What completion needs; default: output with an outputSchema, else nothing'),
+  outputSchema: outputSchema.optional().describe('JSON Schema of the output the agent hands in. At most 64 KiB'),
   review: z.enum(['none', 'required']).optional(),
   checks: z
     .array(check)
@@ -94,13 +109,48 @@ export const taskCreate = z.strictObject({
   failover: failover.optional().describe('fast: another fitting host need not wait out the grace; default: patient'),
   onStall: onStall.optional().describe('When the agent is silent for stallTimeoutMs; default: notify'),
   stallTimeoutMs: durationMs.optional().describe('Silence that counts as a stall; 0: none; default 30m'),
+  onRateLimit: onRateLimit
+    .optional()
+    .describe('When the agent’s quota is spent or its rate limit lasts; default: the profile’s, else failover'),
   claimCondition: condition.optional(),
   runAt: instant.optional().describe('Not before'),
   expiresAt: instant.optional().describe('Not started by then: expired'),
   correlationId: z.string().min(1).max(200).optional().describe('Ties tasks together'),
   causeId: z.string().max(200).optional().describe('The task that asked for this one'),
+  continueFrom: continueFrom.optional().describe('Go on from earlier work: what is not given here is as it was there'),
+  hold: z.boolean().optional().describe('Keep it until it is let go'),
+  interactive: z.boolean().optional().describe('The agent CLI in a terminal that people join; it ends by finishTask'),
+  context: contextList.optional().describe('Texts for its agent, beside those of its profile'),
+  attachments: attachmentList.optional().describe('Files for its agent, outside the workspace; upload them first'),
 })
 export type TaskCreate = z.infer<typeof taskCreate>
+
+/**
+ * What an agent may say of a task that it creates. Nothing that runs as a command on a host beside the agent (checks), nothing that
+ * reaches around its own task (cause, conditions), and no autonomy: that is its creator's.
+ */
+export const agentTaskCreate = taskCreate.pick({
+  prompt: true,
+  title: true,
+  type: true,
+  input: true,
+  repo: true,
+  role: true,
+  pool: true,
+  daemon: true,
+  profiles: true,
+  harness: true,
+  model: true,
+  labels: true,
+  workspace: true,
+  expect: true,
+  outputSchema: true,
+  review: true,
+  budgets: true,
+  maxAttempts: true,
+  runningTimeoutMs: true,
+})
+export type AgentTaskCreate = z.infer<typeof agentTaskCreate>
 
 export const checkOutcome = z.object({
   name: z.string(),
@@ -164,6 +214,7 @@ export const attempt = z.object({
   profileId: z.string().nullable(),
   profileCid: z.string().nullable(),
   containment: z.string().nullable().describe('How the process tree is held'),
+  takesMessages: z.boolean().describe('Its agent takes words right now'),
   startedAt: instant,
   runningAt: instant.nullable(),
   endedAt: instant.nullable(),
@@ -179,6 +230,8 @@ export const attempt = z.object({
   evidence: evidence.nullable(),
   output: z.unknown().nullable(),
   outputCid: z.string().nullable(),
+  sessionRef: z.string().nullable().describe('The agent’s own id of the conversation'),
+  sessionCid: z.string().nullable().describe('The conversation’s files, when the host uploaded them'),
   withheld: z.array(z.string()).describe('What the host’s upload switches kept back'),
   salvage: z
     .array(z.object({ at: instant, kind: z.string(), detail: z.string() }))
@@ -198,6 +251,7 @@ export const task = z.object({
   prompt: z.string(),
   input: z.record(z.string(), z.unknown()),
   expect: z.enum(['changes', 'output', 'nothing']),
+  outputSchema: outputSchema.nullable(),
   review: z.enum(['none', 'required']),
   repo: z.string().nullable(),
   harness: z.string().nullable(),
@@ -215,9 +269,12 @@ export const task = z.object({
   runAt: instant.nullable(),
   notBefore: instant.nullable().describe('When a backoff, a quota or grace ends'),
   expiresAt: instant.nullable(),
-  continueFrom: z.unknown().nullable(),
-  context: z.array(z.unknown()),
-  attachments: z.array(z.unknown()),
+  continueFrom: continued.nullable(),
+  openRequests: z.number().int().describe('Questions and permissions that wait for a person'),
+  held: z.boolean().optional().describe('It waits until somebody lets it go'),
+  interactive: z.boolean().optional().describe('Its agent runs in a terminal that people join'),
+  context: z.array(z.object({ slug: z.string(), binding: contextBinding, bytes: z.number().int() })),
+  attachments: z.array(z.object({ ...attachment.shape, bytes: z.number().int() })),
   budgets,
   runningTimeoutMs: durationMs,
   setupTimeoutMs: durationMs,
@@ -225,6 +282,7 @@ export const task = z.object({
   failover,
   onStall,
   stallTimeoutMs: durationMs,
+  onRateLimit: onRateLimit.nullable().describe('Null: as the profile says, else failover'),
   correlationId: z.string().nullable(),
   causeId: z.string().nullable(),
   hops: z.number().int(),

@@ -2,8 +2,11 @@
 
 import { createHash } from 'node:crypto'
 import { Problem } from '../core/problem.ts'
-import type { OperationScope } from '../protocol/operations.ts'
+import { reaches } from '../core/role.ts'
+import { roleNeeded } from '../protocol/operation.ts'
+import type { Operation, OperationScope } from '../protocol/operations.ts'
 import type { Note } from '../store/port.ts'
+import type { TokenRecord } from '../store/tokens.ts'
 import { findTokenByHash, touchTokens } from '../store/tokens.ts'
 import type { Caller, Plane } from './plane.ts'
 
@@ -114,9 +117,10 @@ export class Auth {
     if (cached !== undefined && cached.believedUntil > now) return alive(cached, now)
     const token = await this.#plane.store.read((tx) => findTokenByHash(tx, hash))
     if (token === null) return null
-    const { id: tokenId, teamId, scopes } = token
-    const operator = scopes.includes('admin') && teamId === this.#operatorTeam
-    const caller = { actor: actorOf(token), tokenId, teamId, scopes, operator }
+    const { id: tokenId, teamId, scopes, role, accountId: id, account: name, accountKind: kind } = token
+    const operator = scopes.includes('admin') && role === 'owner' && teamId === this.#operatorTeam
+    const account = id === null || name === null ? null : { id, name, kind }
+    const caller = { actor: actorOf(token), tokenId, teamId, scopes, role, account, operator }
     const known = { caller, expiresAt: token.expiresAt, believedUntil: now + this.#plane.settings.tokenCacheMs }
     this.#cache.set(hash, known)
     return alive(known, now)
@@ -130,6 +134,14 @@ export function requireScope(caller: Caller, scope: OperationScope, what: string
   if (!admitted) throw new Problem('forbidden', `${what} needs scope ${scope}; the token has ${scopes.join(', ')}`)
 }
 
+/** Throws `forbidden` unless the caller's token has the scope and its account the role. */
+export function requireRight(caller: Caller, operation: Operation, what: string): void {
+  requireScope(caller, operation.scope, what)
+  const needed = roleNeeded(operation)
+  if (needed === null || reaches(caller.role, needed)) return
+  throw new Problem('forbidden', `${what} needs the role ${needed}; ${nameOf(caller)} is ${caller.role}`)
+}
+
 /** How a secret is stored. It has 256 random bits, so a plain hash is enough. */
 export function hashSecret(secret: string): string {
   return createHash('sha256').update(secret).digest('hex')
@@ -139,13 +151,13 @@ function alive(known: Known, now: number): Known | null {
   return known.expiresAt !== null && known.expiresAt <= now ? null : known
 }
 
-function actorOf(token: { readonly name: string; readonly scopes: readonly string[] }): string {
+function actorOf(token: Pick<TokenRecord, 'name' | 'account' | 'scopes'>): string {
   const daemonOnly = token.scopes.length === 1 && token.scopes[0] === 'daemon'
-  return `${daemonOnly ? 'daemon' : 'user'}:${token.name}`
+  return `${daemonOnly ? 'daemon' : 'user'}:${token.account ?? token.name}`
 }
 
-/** The name under which the caller's token was made: `capstan token add NAME`. */
-export function tokenNameOf({ actor }: Caller): string {
+/** The caller's account by name, as pools and the audit log know it. */
+export function nameOf({ actor }: Caller): string {
   return actor.slice(actor.indexOf(':') + 1)
 }
 

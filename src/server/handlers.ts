@@ -3,14 +3,30 @@
 import type { Handlers } from './handler.ts'
 import type { Live } from './live.ts'
 import type { Plane } from './plane.ts'
-import { getBlob, putBlob } from './service/blobs.ts'
+import { listAudit } from './service/audit.ts'
+import { getAttemptBlob, getBlob, putBlob, uploadBlob } from './service/blobs.ts'
+import { changeTasks, getBoard, listJobs } from './service/board.ts'
 import { drainDaemon, listDaemons, listRepos, readDaemon, removeDaemon } from './service/daemons.ts'
+import { changeMember, createMember, inviteMember, listMembers, removeMember } from './service/members.ts'
+import { createModel, listModels, removeModel, updateModel } from './service/models.ts'
 import { createPool, listPools, readPool, removePool } from './service/pools.ts'
 import { createProfile, listProfiles, readProfile, removeProfile, replaceProfile } from './service/profiles.ts'
+import { answerRequest, listRequests, listTaskRequests, readRequest } from './service/requests.ts'
+import {
+  editMessage,
+  endSession,
+  holdTask,
+  listMessages,
+  readSession,
+  readSessions,
+  sendMessage,
+} from './service/sessions.ts'
+import { getStats } from './service/stats.ts'
 import {
   acceptTask,
   cancelTask,
   createTask,
+  finishTask,
   listTasks,
   readTask,
   readTaskLog,
@@ -20,8 +36,9 @@ import {
 import { createTeam, listTeams, whoami } from './service/teams.ts'
 import { createToken, listTokens, revokeToken } from './service/tokens.ts'
 import { listEvents, readDiff } from './service/transcript.ts'
+import type { TeamLive } from './team-live.ts'
 
-export function makeHandlers(plane: Plane, live: Live): Handlers {
+export function makeHandlers(plane: Plane, live: Live, team: TeamLive): Handlers {
   return {
     whoami: ({ caller }) => whoami(plane, caller),
 
@@ -37,9 +54,40 @@ export function makeHandlers(plane: Plane, live: Live): Handlers {
     getTaskDiff: (asked) => readDiff(plane, asked),
     cancelTask: (asked) => cancelTask(plane, asked),
     retryTask: (asked) => retryTask(plane, asked),
+    finishTask: (asked) => finishTask(plane, asked),
     acceptTask: (asked) => acceptTask(plane, asked),
     rejectTask: (asked) => rejectTask(plane, asked),
 
+    listRequests: (asked) => listRequests(plane, asked),
+    getRequest: ({ caller, params }) => readRequest(plane, caller.teamId, params.id),
+    answerRequest: (asked) => answerRequest(plane, asked),
+    listTaskRequests: (asked) => listTaskRequests(plane, asked),
+
+    sendMessage: (asked) => sendMessage(plane, asked),
+    listMessages: (asked) => listMessages(plane, asked),
+    editMessage: (asked) => editMessage(plane, asked),
+    holdTask: (asked) => holdTask(plane, asked),
+    listSessions: (asked) => readSessions(plane, asked),
+    getSession: ({ caller, params }) => readSession(plane, caller.teamId, params.id),
+    closeSession: ({ caller, params }) => endSession(plane, caller.teamId, params.id),
+
+    getBoard: (asked) => getBoard(plane, asked),
+    changeTasks: (asked) => changeTasks(plane, asked),
+    listJobs: (asked) => listJobs(plane, asked),
+    getStats: (asked) => getStats(plane, asked),
+    listAudit: (asked) => listAudit(plane, asked),
+    followTeam: async ({ caller }) => {
+      return (response) => team.follow(response, caller.teamId)
+    },
+
+    ...fleetHandlers(plane),
+    ...accessHandlers(plane),
+  }
+}
+
+/** Hosts and how they run agents. */
+function fleetHandlers(plane: Plane) {
+  return {
     listDaemons: ({ caller }) => listDaemons(plane, caller),
     getDaemon: ({ caller, params }) => readDaemon(plane, caller, params.id),
     drainDaemon: (asked) => drainDaemon(plane, asked),
@@ -56,6 +104,22 @@ export function makeHandlers(plane: Plane, live: Live): Handlers {
     replaceProfile: (asked) => replaceProfile(plane, asked),
     removeProfile: ({ caller, params }) => removeProfile(plane, caller, params.id),
 
+    listModels: (asked) => listModels(plane, asked),
+    createModel: (asked) => createModel(plane, asked),
+    updateModel: (asked) => updateModel(plane, asked),
+    removeModel: ({ caller, params }) => removeModel(plane, caller, params.id),
+  } satisfies Partial<Handlers>
+}
+
+/** Who may do what, and stored bytes. */
+function accessHandlers(plane: Plane) {
+  return {
+    listMembers: ({ caller }) => listMembers(plane, caller),
+    createMember: (asked) => createMember(plane, asked),
+    changeMember: (asked) => changeMember(plane, asked),
+    removeMember: ({ caller, params }) => removeMember(plane, caller, params.id),
+    inviteMember: (asked) => inviteMember(plane, asked),
+
     createToken: (asked) => createToken(plane, asked),
     listTokens: ({ caller }) => listTokens(plane, caller),
     revokeToken: ({ caller, params }) => revokeToken(plane, caller, params.id),
@@ -63,6 +127,8 @@ export function makeHandlers(plane: Plane, live: Live): Handlers {
     listTeams: ({ caller }) => listTeams(plane, caller),
 
     putBlob: ({ caller, params, body }) => putBlob(plane, caller, params.cid, body),
+    uploadBlob: ({ caller, body }) => uploadBlob(plane, caller, body),
+    getAttemptBlob: ({ caller, params }) => getAttemptBlob(plane, caller.teamId, params),
     getBlob: ({ caller, params }) => getBlob(plane, caller.teamId, params.cid),
-  }
+  } satisfies Partial<Handlers>
 }

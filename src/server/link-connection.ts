@@ -1,8 +1,10 @@
 // One daemon's socket: frames in and out, a ping that notices dead ones, and a brake for a daemon that sends faster than it is stored.
 
+import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import { Problem } from '../core/problem.ts'
 import type { FromServer, ServerFrame } from '../protocol/link.ts'
+import type { TerminalOrder } from '../protocol/terminal.ts'
 import type { Answer, LinkWire } from './link-wire.ts'
 import { knownFrame, readFrame } from './link-wire.ts'
 
@@ -15,19 +17,24 @@ const nobody = -1
 
 export class LinkConnection implements LinkWire {
   readonly #socket: WebSocket
+  readonly #stream: Duplex
+  #corked = false
   readonly #answer: Answer
   readonly #describe: (error: unknown) => { readonly code: string; readonly detail: string }
   #underWay = 0
   #alive = true
   #idle: (() => void) | null = null
 
-  /** `answer` gives a frame's reply or throws; `describe` turns what it threw into a problem. */
+  /**
+   * `stream` is what the socket speaks over. `answer` gives a frame's reply or throws; `describe` turns what it threw into a problem.
+   */
   constructor(
-    socket: WebSocket,
+    { socket, stream }: { readonly socket: WebSocket; readonly stream: Duplex },
     answer: Answer,
     describe: (error: unknown) => { readonly code: string; readonly detail: string },
   ) {
     this.#socket = socket
+    this.#stream = stream
     this.#answer = answer
     this.#describe = describe
     socket.on('pong', () => {
@@ -50,6 +57,10 @@ export class LinkConnection implements LinkWire {
 
   push(seq: number, type: FromServer, body: unknown): void {
     this.#send({ seq, type, body })
+  }
+
+  order(order: TerminalOrder): void {
+    this.#send({ live: 'terminal', body: order })
   }
 
   close(code: number, reason: string): void {
@@ -99,6 +110,18 @@ export class LinkConnection implements LinkWire {
       this.#socket.terminate()
       return
     }
+    this.#cork()
     this.#socket.send(JSON.stringify(frame))
+  }
+
+  /** What is answered together (a commit answers many frames) goes out in one write. */
+  #cork(): void {
+    if (this.#corked) return
+    this.#corked = true
+    this.#stream.cork()
+    process.nextTick(() => {
+      this.#corked = false
+      this.#stream.uncork()
+    })
   }
 }

@@ -1,6 +1,7 @@
 // One daemon's connection over HTTP: frames come as posts, rows leave through a long poll, silence is its only way to break.
 
 import type { FromServer, ServerFrame } from '../protocol/link.ts'
+import type { TerminalOrder } from '../protocol/terminal.ts'
 import type { Answer, LinkWire } from './link-wire.ts'
 import { closeCodes, knownFrame, readFrame } from './link-wire.ts'
 
@@ -14,6 +15,8 @@ export interface Polled {
 
 /** Ping intervals without any request before it is taken for dead. A poll is held for less than two. */
 const quietPings = 3
+/** Orders about terminals that wait for a poll; older ones are dropped, as their watchers' typing would be by a link that is down. */
+const waitingOrders = 1_000
 
 type RowFrame = Extract<ServerFrame, { seq: number }>
 
@@ -24,6 +27,7 @@ export class HttpConnection implements LinkWire {
   readonly #over = new AbortController()
   /** Rows pushed and not yet polled past. */
   #rows: RowFrame[] = []
+  #orders: TerminalOrder[] = []
   #closed: Polled['closed'] = null
   #posts = 0
   #quiet = 0
@@ -51,6 +55,12 @@ export class HttpConnection implements LinkWire {
 
   push(seq: number, type: FromServer, body: unknown): void {
     if (!this.#rows.some((row) => row.seq === seq)) this.#rows.push({ seq, type, body })
+    this.#wake?.()
+  }
+
+  order(order: TerminalOrder): void {
+    this.#orders.push(order)
+    if (this.#orders.length > waitingOrders) this.#orders.shift()
     this.#wake?.()
   }
 
@@ -98,9 +108,11 @@ export class HttpConnection implements LinkWire {
     this.#quiet = 0
     this.#wake?.()
     this.#rows = this.#rows.filter((row) => row.seq > after)
-    if (this.#rows.length === 0 && this.#closed === null && !signal.aborted) await this.#woken(signal)
+    if (this.#rows.length + this.#orders.length === 0 && this.#closed === null && !signal.aborted)
+      await this.#woken(signal)
     this.#quiet = 0
-    return { frames: this.#rows.filter((row) => row.seq > after), closed: this.#closed }
+    const orders = this.#orders.splice(0).map((body) => ({ live: 'terminal' as const, body }))
+    return { frames: [...this.#rows.filter((row) => row.seq > after), ...orders], closed: this.#closed }
   }
 
   #woken(signal: AbortSignal): Promise<void> {

@@ -10,12 +10,13 @@ import { heartbeat, openAttemptsOf } from '../store/attempts.ts'
 import { registerDaemon } from '../store/daemons.ts'
 import type { TaskRecord, Tx, Work } from '../store/port.ts'
 import { profilesById } from '../store/profiles.ts'
-import { hashSecret, tokenNameOf } from './auth.ts'
+import { hashSecret, nameOf } from './auth.ts'
 import type { Seat } from './dispatch.ts'
 import { check } from './input.ts'
 import type { Line } from './link-line.ts'
 import type { Caller, Plane } from './plane.ts'
 import { assignmentOf } from './service/claims.ts'
+import { continuationOf } from './service/continuing.ts'
 import { offerOf } from './service/daemons.ts'
 import { requirePool, requireProfiles } from './service/task-names.ts'
 
@@ -99,9 +100,9 @@ export function checkRegistration(body: unknown, { settings, version }: Plane): 
 
 /** The token tells who joins: what a daemon says of itself anybody could say. */
 function requireConnector({ name, connector }: PoolView, caller: Caller): void {
-  const joins = tokenNameOf(caller)
+  const joins = nameOf(caller)
   if (connector === null || connector === joins) return
-  const both = `pool ${name} admits the token ${JSON.stringify(connector)}; this daemon's token is ${JSON.stringify(joins)}`
+  const both = `pool ${name} admits ${JSON.stringify(connector)}; this daemon's token is of ${JSON.stringify(joins)}`
   throw new Problem('pool_connector_mismatch', both)
 }
 
@@ -143,8 +144,11 @@ function* assignments(tx: Tx, records: readonly TaskRecord[]): Work<Assignment[]
     tx,
     profileIds.filter((id) => id !== null),
   )
-  return records.flatMap((record, i) => {
+  const found: Assignment[] = []
+  for (const [i, record] of records.entries()) {
     const profile: ProfileView | null = profiles.get(profileIds[i] ?? '') ?? null
-    return assignmentOf(record, profile) ?? []
-  })
+    const assignment = assignmentOf(record, profile, yield* continuationOf(tx, record))
+    if (assignment !== null) found.push(assignment)
+  }
+  return found
 }

@@ -6,19 +6,31 @@ import { fromDaemon } from '../protocol/link.ts'
 import { heartbeat } from '../store/attempts.ts'
 import { touchDaemon } from '../store/daemons.ts'
 import { ackMessage, sendMessage } from '../store/messages.ts'
-import type { TaskRecord } from '../store/port.ts'
+import type { Claimed, TaskRecord } from '../store/port.ts'
 import { AttemptQueue } from './attempt-queue.ts'
 import type { Dispatch, Seat } from './dispatch.ts'
 import { check } from './input.ts'
+import type { LinkTerminals } from './link-wire.ts'
 import type { Metrics } from './metrics.ts'
 import type { Plane } from './plane.ts'
-import { storeAbort, storeEvents, storeFailure, storeRequest, storeResult, storeSalvage } from './service/attempts.ts'
+import { createAgentTask } from './service/agent-tasks.ts'
+import {
+  storeAbort,
+  storeEvents,
+  storeFailure,
+  storeRequest,
+  storeResult,
+  storeSalvage,
+  storeWithdrawal,
+} from './service/attempts.ts'
 import { assignmentOf, requireUnended } from './service/claims.ts'
+import { continuationOf } from './service/continuing.ts'
 
 export interface SessionParts {
   readonly plane: Plane
   readonly dispatch: Dispatch
   readonly metrics: Metrics
+  readonly terminals: Pick<LinkTerminals, 'output'>
   readonly connectionId: string
   /** Closes the socket: the daemon comes back and registers. */
   readonly giveUp: () => void
@@ -48,10 +60,16 @@ export class LinkSession {
         await storeRequest(parts.plane, this.#daemonId, body)
         return {}
       },
+      withdraw: async (body) => {
+        await storeWithdrawal(parts.plane, this.#daemonId, body)
+        return {}
+      },
       salvage: async (body) => {
         await storeSalvage(parts.plane, this.#daemonId, body)
         return {}
       },
+      create_task: (body) => createAgentTask(parts.plane, this.#daemonId, body),
+      terminal: async (body) => parts.terminals.output(this.#daemonId, body),
       ack: async ({ seq }) => {
         await parts.plane.store.run((tx) => ackMessage(tx, this.#daemonId, seq))
         return {}
@@ -102,6 +120,18 @@ export class LinkSession {
     return { renewed: [...renewed], lost: [...lost], cancelled: [...cancelled], draining: told.draining }
   }
 
+  /** Most tasks begin anew: only the others cost a look. */
+  async #assignments(claimed: readonly Claimed[]): Promise<Assignment[]> {
+    const found: Assignment[] = []
+    for (const { record, profile } of claimed) {
+      const goesOn = record.spec.continueFrom !== null
+      const from = goesOn ? await this.#parts.plane.store.read((tx) => continuationOf(tx, record)) : null
+      const assignment = assignmentOf(record, profile, from)
+      if (assignment !== null) found.push(assignment)
+    }
+    return found
+  }
+
   async #claim(ask: FromDaemonBody<'claim'>): Promise<FromDaemonReply<'claim'>> {
     const { plane, dispatch, metrics } = this.#parts
     if (ask.taskId !== null) await requireUnended(plane, this.seat.offer.teamId, ask.taskId)
@@ -112,7 +142,7 @@ export class LinkSession {
       metrics.claims.inc()
       metrics.claimLatency.observe(Math.max(0, now - (record.queuedAt ?? now)) / 1_000)
     }
-    const assignments = claimed.flatMap(({ record, profile }) => assignmentOf(record, profile) ?? [])
+    const assignments = await this.#assignments(claimed)
     // Granted after the daemon registered elsewhere: that registration could not tell it, and this reply may reach nobody.
     if (this.#over.signal.aborted) await this.#tellAgain(assignments)
     return { assignments }

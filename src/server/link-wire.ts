@@ -1,8 +1,9 @@
 // What a daemon's session speaks through: a WebSocket, or posts with a long poll. Both bindings give the session the same few verbs.
 
 import { Problem } from '../core/problem.ts'
-import type { FromDaemon, FromServer } from '../protocol/link.ts'
+import type { FromDaemon, FromDaemonBody, FromDaemonReply, FromServer } from '../protocol/link.ts'
 import { fromDaemon, requestFrame } from '../protocol/link.ts'
+import type { TerminalOrder } from '../protocol/terminal.ts'
 import { check, parseJsonText } from './input.ts'
 
 /** Why a connection was closed by this server: WebSocket close codes, and the same numbers in a poll's answer. */
@@ -36,6 +37,8 @@ export interface LinkWire {
   onClose(then: (code: number) => void): void
   /** Sends a row; the daemon acknowledges its seq. */
   push(seq: number, type: FromServer, body: unknown): void
+  /** Says something about a terminal, once: it is neither kept nor sent again. */
+  order(order: TerminalOrder): void
   close(code: number, reason: string): void
   /** Calls back once, as soon as every frame that has come in is answered. */
   whenIdle(then: () => void): void
@@ -43,6 +46,13 @@ export interface LinkWire {
   terminate(): void
   /** Called at the ping interval: what has been silent for too long is ended. */
   ping(): void
+}
+
+/** Hears what daemons say of terminals, and of their coming and going. */
+export interface LinkTerminals {
+  output(daemonId: string, body: FromDaemonBody<'terminal'>): FromDaemonReply<'terminal'>
+  daemonUp(daemonId: string): void
+  daemonDown(daemonId: string): void
 }
 
 /** Frames as they are read from either binding; a problem of the whole frame has no id to answer to. */

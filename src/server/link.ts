@@ -7,6 +7,7 @@ import type { WebSocket } from 'ws'
 import { WebSocketServer } from 'ws'
 import { Problem } from '../core/problem.ts'
 import { limits } from '../protocol/names.ts'
+import type { TerminalOrder } from '../protocol/terminal.ts'
 import { disconnectDaemon } from '../store/daemons.ts'
 import type { Note } from '../store/port.ts'
 import type { Auth, Credentials } from './auth.ts'
@@ -19,7 +20,7 @@ import type { Line } from './link-line.ts'
 import { pushRows } from './link-line.ts'
 import { checkRegistration, register } from './link-register.ts'
 import { LinkSession } from './link-session.ts'
-import type { Frame, LinkWire } from './link-wire.ts'
+import type { Frame, LinkTerminals, LinkWire } from './link-wire.ts'
 import { closeCodes } from './link-wire.ts'
 import type { Metrics } from './metrics.ts'
 import type { Caller, Plane } from './plane.ts'
@@ -32,6 +33,7 @@ export interface LinkParts {
   readonly auth: Auth
   readonly dispatch: Dispatch
   readonly metrics: Metrics
+  readonly terminals: LinkTerminals
 }
 
 /** Frame, type and reply id stand around a body that may be as large as the limit. */
@@ -89,7 +91,7 @@ export class Link {
       const id = randomUUID()
       // A frame too large or not UTF-8: ws closes the socket with the code that says so.
       opened.on('error', (error) => this.#parts.plane.log.warn({ err: error, connection: id }, 'daemon socket failed'))
-      const line = this.#admit(knock, id, (line) => this.#socketWire(line, opened))
+      const line = this.#admit(knock, id, (line) => this.#socketWire(line, { socket: opened, stream: socket }))
       void this.#awaitRegistration(line)
     })
   }
@@ -134,6 +136,14 @@ export class Link {
     throw new Problem('invalid_state', `the connection ${JSON.stringify(id.slice(0, 60))} is over; register again`)
   }
 
+  /** False: that daemon is not connected here. */
+  order(daemonId: string, order: TerminalOrder): boolean {
+    const line = this.#byDaemon.get(daemonId)
+    if (line === undefined || !line.wire.open) return false
+    line.wire.order(order)
+    return true
+  }
+
   hear(note: Note): void {
     if (note.kind !== 'message') return
     const line = this.#byDaemon.get(note.daemonId)
@@ -160,10 +170,10 @@ export class Link {
     this.#sockets.close()
   }
 
-  #socketWire(line: () => Line, socket: WebSocket): LinkConnection {
+  #socketWire(line: () => Line, opened: { readonly socket: WebSocket; readonly stream: Duplex }): LinkConnection {
     const { log } = this.#parts.plane
     return new LinkConnection(
-      socket,
+      opened,
       (frame) => this.#answer(line(), frame),
       (error) => describeFailure(error, log),
     )
@@ -230,7 +240,10 @@ export class Link {
     if (session === null) return
     session.close()
     const { daemonId } = session.seat
-    if (this.#byDaemon.get(daemonId) === line) this.#byDaemon.delete(daemonId)
+    if (this.#byDaemon.get(daemonId) === line) {
+      this.#byDaemon.delete(daemonId)
+      this.#parts.terminals.daemonDown(daemonId)
+    }
     const { plane } = this.#parts
     plane.log.info({ daemonId, connection: id, code }, 'daemon disconnected')
     try {
@@ -277,7 +290,10 @@ export class Link {
       else line.session.seat = seat
       line.pushed = 0
       // After the reply: the daemon takes rows only once it knows who it is.
-      setImmediate(() => pushRows(plane, line))
+      setImmediate(() => {
+        pushRows(plane, line)
+        this.#parts.terminals.daemonUp(seat.daemonId)
+      })
       return reply
     } catch (error) {
       // A daemon whose connection stays open after a refusal would look healthy.
@@ -288,8 +304,8 @@ export class Link {
   }
 
   #makeSession(line: Line, seat: Seat): LinkSession {
-    const { plane, dispatch, metrics } = this.#parts
+    const { plane, dispatch, metrics, terminals } = this.#parts
     const giveUp = () => setImmediate(() => line.wire.close(closeCodes.replaced, 'register again'))
-    return new LinkSession({ plane, dispatch, metrics, connectionId: line.id, giveUp }, seat)
+    return new LinkSession({ plane, dispatch, metrics, terminals, connectionId: line.id, giveUp }, seat)
   }
 }

@@ -1,15 +1,15 @@
 // Access for this machine: the first team, the local tokens kept in the data folder (0600), and one-time sign-in links.
 
-import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { readFileIfThere, writeFileAtomic } from '../lib/atomic-file.ts'
 import { makeId } from '../lib/ids.ts'
-import type { Scope } from '../protocol/fleet.ts'
+import type { Scope } from '../protocol/access.ts'
+import { createAccount, findAccount, setRole } from '../store/accounts.ts'
 import { createTeam, findTeam, listTeams } from '../store/teams.ts'
-import { createToken, findTokenByHash } from '../store/tokens.ts'
+import { findTokenByHash } from '../store/tokens.ts'
 import { hashSecret } from './auth.ts'
 import type { Plane } from './plane.ts'
-import { issueToken } from './service/tokens.ts'
+import { issueSignIn, issueToken } from './service/tokens.ts'
 
 /** The first team: what a server without any talk of teams works in. */
 const firstTeam = 'default'
@@ -25,7 +25,7 @@ export interface LocalAccess {
 /** Makes what is missing. Tokens in files are used again as long as the store still takes them. */
 export async function prepareLocalAccess(plane: Plane, dataDir: string): Promise<LocalAccess> {
   const teamId = await prepareTeam(plane)
-  const local = { plane, teamId }
+  const local = { plane, teamId, accountId: await localAccount(plane, teamId) }
   const token = await keepToken(local, { path: join(dataDir, 'token'), name: 'local', scopes: ['admin', 'user'] })
   const daemonPath = join(dataDir, 'daemon-token')
   const daemonToken = await keepToken(local, { path: daemonPath, name: 'local', scopes: ['daemon'] })
@@ -34,22 +34,21 @@ export async function prepareLocalAccess(plane: Plane, dataDir: string): Promise
 
 /** A code for `/sign-in/<code>`: works once, until it runs out. */
 export async function makeSignInCode(plane: Plane, teamId: string): Promise<string> {
-  const code = randomBytes(24).toString('base64url')
-  const now = plane.clock.now()
-  const id = makeId('tok', now)
-  await plane.store.run((tx) =>
-    createToken(tx, {
-      id,
-      hash: hashSecret(code),
-      name: 'sign-in link',
-      teamId,
-      scopes: ['admin', 'user'],
-      kind: 'sign_in',
-      createdBy: 'server',
-      expiresAt: now + plane.settings.signInTtlMs,
-    }),
-  )
-  return code
+  const accountId = await localAccount(plane, teamId)
+  const ttlMs = plane.settings.signInTtlMs
+  const given = { teamId, scopes: ['admin', 'user'] as const, accountId, createdBy: 'server', ttlMs }
+  return (await issueSignIn(plane, given)).code
+}
+
+/** The owner that whoever may read the data folder is. */
+async function localAccount({ store, clock }: Plane, teamId: string): Promise<string> {
+  const account = { id: makeId('acc', clock.now()), name: 'local', kind: 'user', role: 'owner' } as const
+  return store.run(function* (tx) {
+    const found = yield* findAccount(tx, teamId, account.name)
+    if (found === null) yield* createAccount(tx, { ...account, teamId, createdBy: 'server' })
+    else if (found.role !== 'owner') yield* setRole(tx, found.id, 'owner')
+    return found?.id ?? account.id
+  })
 }
 
 async function prepareTeam(plane: Plane): Promise<string> {
@@ -69,7 +68,7 @@ interface Kept {
 }
 
 async function keepToken(
-  { plane, teamId }: { readonly plane: Plane; readonly teamId: string },
+  { plane, teamId, accountId }: { readonly plane: Plane; readonly teamId: string; readonly accountId: string },
   { path, name, scopes }: Kept,
 ): Promise<string> {
   const kept = readFileIfThere(path)?.trim() ?? ''
@@ -82,6 +81,7 @@ async function keepToken(
     teamId,
     scopes,
     kind: 'token',
+    accountId,
     createdBy: 'server',
     expiresAt: null,
   })

@@ -78,6 +78,12 @@ export function makeMetrics(store: Store, gauged: Gauged): Metrics {
 /** Gauges of the store's depths, and the ends of attempts counted from one scrape to the next. */
 function makeDepths(registers: Registry[]): (store: Store) => Promise<void> {
   const tasks = new Gauge({ name: 'capstan_tasks', help: 'Open tasks by state', labelNames: ['state'], registers })
+  const parked = new Gauge({
+    name: 'capstan_tasks_parked',
+    help: 'Parked tasks by why: a spent quota, a host that is not heard',
+    labelNames: ['reason'],
+    registers,
+  })
   const oldest = new Gauge({ name: 'capstan_oldest_queued_seconds', help: 'Age of the oldest queued task', registers })
   const leases = new Gauge({ name: 'capstan_leases_open', help: 'Attempts that somebody owns', registers })
   const attempts = new Counter({
@@ -93,6 +99,7 @@ function makeDepths(registers: Registry[]): (store: Store) => Promise<void> {
     })
     tasks.reset()
     for (const state of openStates) tasks.set({ state }, queue.tasks[state] ?? 0)
+    for (const reason of ['quota', 'host_offline']) parked.set({ reason }, queue.parked[reason] ?? 0)
     oldest.set(queue.oldestQueuedAt === null ? 0 : (now - queue.oldestQueuedAt) / 1_000)
     leases.set(queue.openLeases)
     since = ended.until

@@ -1,10 +1,9 @@
-// Pages until the web app exists: what runs here, and the operations for people. No scripts; a strict policy says so to the browser.
+// Pages without scripts: the operations for people, and a sentence when something failed before the app could be shown.
 
 import type { Operation } from '../protocol/operations.ts'
 import { operations } from '../protocol/operations.ts'
-import type { TaskView } from '../protocol/task.ts'
 
-/** The policy of every page: nothing but our own style sheet. */
+/** The policy of these pages and of every answer but the app's: nothing but our own style sheet. */
 export const pagePolicy =
   "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 
@@ -15,40 +14,6 @@ th, td { text-align: left; padding: .3rem .8rem .3rem 0; vertical-align: top; bo
 code { font-family: ui-monospace, monospace; font-size: .9em }
 .quiet { opacity: .7 }
 `
-
-export interface HomeFacts {
-  readonly version: string
-  readonly actor: string
-  readonly daemons: readonly { readonly name: string; readonly connected: boolean; readonly running: number }[]
-  readonly tasks: readonly TaskView[]
-}
-
-/** What a signed-in person sees. */
-export function homePage({ version, actor, daemons, tasks }: HomeFacts): string {
-  const hosts = daemons.map(
-    (each) => `<tr><td>${escapeHtml(each.name)}<td>${each.connected ? 'connected' : 'away'}<td>${each.running} at work`,
-  )
-  const work = tasks.map((task) => {
-    const state = task.reason === null ? task.state : `${task.state}: ${task.reason}`
-    return `<tr><td><code>${escapeHtml(task.id)}</code><td>${escapeHtml(state)}<td>${escapeHtml(task.title)}`
-  })
-  return page(
-    'Capstan',
-    `<p>Capstan ${escapeHtml(version)} runs here; you are <b>${escapeHtml(actor)}</b>. The command line shows more:
-    <code>capstan task ls</code>. <a href="/docs">The operations</a>.</p>
-    <h2>Daemons</h2>${table(hosts, 'No daemon has registered; start one with: capstan daemon')}
-    <h2>Latest tasks</h2>${table(work, 'No tasks yet; give one with: capstan task add "…"')}`,
-  )
-}
-
-/** What everybody else sees. */
-export function signedOutPage(version: string): string {
-  return page(
-    'Capstan',
-    `<p>Capstan ${escapeHtml(version)} runs here. To sign in, open the link that <code>capstan up</code> printed; it works once.</p>
-    <p><a href="/docs">The operations</a></p>`,
-  )
-}
 
 /** One sentence, for a sign-in that failed. */
 export function messagePage(title: string, sentence: string): string {

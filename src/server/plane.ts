@@ -2,8 +2,9 @@
 
 import type { Blobs } from '../blob/port.ts'
 import type { Clock } from '../core/clock.ts'
+import type { Role } from '../core/role.ts'
 import type { Log } from '../lib/log.ts'
-import type { Scope } from '../protocol/fleet.ts'
+import type { AccountKind, Scope } from '../protocol/access.ts'
 import type { Store } from '../store/port.ts'
 import type { ServerSettings } from './settings.ts'
 
@@ -23,6 +24,9 @@ export interface Caller {
   readonly tokenId: string
   readonly teamId: string
   readonly scopes: readonly Scope[]
+  readonly role: Role
+  /** Whose the token is; null: of a token from before there were accounts. */
+  readonly account: { readonly id: string; readonly name: string; readonly kind: AccountKind } | null
   /** The server's own administrators: admin tokens of the first team. Only they see and serve other teams. */
   readonly operator: boolean
 }

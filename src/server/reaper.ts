@@ -3,7 +3,7 @@
 import { allDaemons, disconnectDaemon } from '../store/daemons.ts'
 import type { Tx, Work } from '../store/port.ts'
 import { capLeases, nextDue, renewAllLeases, shiftTimeouts, sweep } from '../store/sweeps.ts'
-import { failOver } from './failover.ts'
+import { failOver, passQuota } from './failover.ts'
 import { keepHouse } from './housekeeping.ts'
 import type { Plane } from './plane.ts'
 import type { ServerSettings } from './settings.ts'
@@ -52,10 +52,11 @@ async function reap(plane: Plane, signal: AbortSignal): Promise<void> {
       if (Math.abs(jumpedMs) >= jumpMs(settings)) yield* forgiveJump(tx, plane, jumpedMs)
       const swept = yield* sweep(tx, { limit, graceMs: settings.reconnectGraceMs, policy: settings.retry })
       const failedOver = yield* failOver(tx, { limit, policy: settings.retry })
-      return { ...swept, failedOver, moment }
+      const rerouted = yield* passQuota(tx, { limit, policy: settings.retry })
+      return { ...swept, failedOver, rerouted, moment }
     })
     last = moment
-    if (swept.total + swept.failedOver > 0) plane.log.debug(swept, 'swept')
+    if (swept.total + swept.failedOver + swept.rerouted > 0) plane.log.debug(swept, 'swept')
     if (clock.monotonic() - looked >= settings.silentMs / 2) {
       looked = clock.monotonic()
       await disconnectSilent(plane, settings.silentMs)

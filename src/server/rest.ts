@@ -8,12 +8,13 @@ import { limits } from '../protocol/names.ts'
 import type { Operation, OperationName } from '../protocol/operations.ts'
 import { operations } from '../protocol/operations.ts'
 import type { Auth, Credentials } from './auth.ts'
-import { bearer, requireScope } from './auth.ts'
+import { bearer, requireRight } from './auth.ts'
 import type { Handlers, Streaming } from './handler.ts'
 import { check, parseJson, readBytes } from './input.ts'
 import type { Metrics } from './metrics.ts'
 import type { Asked, Plane } from './plane.ts'
 import { describeFailure, problemResponse } from './problem-response.ts'
+import { recordCall } from './service/audit.ts'
 
 export type Web = Hono<{ Bindings: HttpBindings }>
 export type WebContext = Context<{ Bindings: HttpBindings }>
@@ -71,13 +72,14 @@ interface Route {
 async function answer(c: WebContext, parts: RestParts, { name, operation, handle }: Route): Promise<Response> {
   const credentials = credentialsOf(c)
   const caller = await parts.auth.caller(credentials)
-  requireScope(caller, operation.scope, name)
+  requireRight(caller, operation, name)
   refuseForgery(c, credentials)
   const query = readQuery(c, operation)
   const body = await readBody(c, operation, parts.plane.settings.blobBytes)
   const idempotencyKey = operation.idempotent === true ? readIdempotencyKey(c) : null
   const asked = { caller, params: c.req.param(), query, body, idempotencyKey, lastEventId: readLastEventId(c) }
   const given = await handle(asked)
+  await recordCall(parts.plane, { caller, name, operation, params: asked.params })
   if (operation.answer === 'events') {
     const response = c.env.outgoing
     const end = (given as Streaming)(response) // an operation that answers events gives this
@@ -110,7 +112,7 @@ function readQuery(c: WebContext, { query }: Operation): unknown {
 }
 
 async function readBody(c: WebContext, operation: Operation, blobBytes: number): Promise<unknown> {
-  if (operation.upload === true) return await readBytes(c.req.raw, blobBytes, 'the upload')
+  if (operation.upload === true) return await readBytes(c.req.raw, operation.maxBytes ?? blobBytes, 'the upload')
   if (operation.body === undefined) return null
   const bytes = await readBytes(c.req.raw, limits.bodyBytes, 'the body')
   const type = c.req.header('content-type')

@@ -20,15 +20,19 @@ import { addressOf, closeHttp, listen, makeHttpServer, requireListenable } from 
 import { Live } from './live.ts'
 import type { LocalAccess } from './local-access.ts'
 import { makeSignInCode, prepareLocalAccess } from './local-access.ts'
+import type { McpFace } from './mcp.ts'
+import { addMcp } from './mcp.ts'
 import type { Metrics } from './metrics.ts'
 import { makeMetrics } from './metrics.ts'
 import type { Plane } from './plane.ts'
 import { describeFailure } from './problem-response.ts'
 import { disconnectSilent, runReaper } from './reaper.ts'
-import { readForFollowers } from './service/tasks.ts'
+import { readForFollowers, teamOfTask } from './service/tasks.ts'
 import { endOfEvents, eventsAfter } from './service/transcript.ts'
 import type { ServerSettings } from './settings.ts'
 import { defaultSettings } from './settings.ts'
+import { TeamLive } from './team-live.ts'
+import { Terminals, terminalTask } from './terminals.ts'
 import { makeListener, makeWeb } from './web.ts'
 
 export interface ServerOptions extends ListenOptions {
@@ -68,12 +72,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const plane = await openPlane(options, stack)
   const access = await prepareLocalAccess(plane, options.dataDir)
   const faces = makeFaces(plane, access)
-  const { server, guard } = makeDoor(options, plane, faces)
+  const { server, guard, mcp } = makeDoor(options, plane, faces)
   const port = await listen(server, options.listen)
   const url = addressOf(options, port)
   guard.current = makeGuard({ ...guardOptions(options), port })
   const stop = startLoops(plane, faces)
-  const close = () => closeAll(plane, faces, { server, stop })
+  const close = () => closeAll(plane, faces, { server, mcp, stop })
   stack.defer(close)
   const makeSignInUrl = async () => {
     const code = await makeSignInCode(plane, access.teamId)
@@ -116,7 +120,9 @@ interface Faces {
   readonly dispatch: Dispatch
   readonly link: Link
   readonly live: Live
+  readonly team: TeamLive
   readonly metrics: Metrics
+  readonly terminals: Terminals
 }
 
 function makeFaces(plane: Plane, access: LocalAccess): Faces {
@@ -128,16 +134,18 @@ function makeFaces(plane: Plane, access: LocalAccess): Faces {
     end: (_: string, taskId: string) => endOfEvents(plane, taskId),
     task: (teamId: string, taskId: string) => readForFollowers(plane, teamId, taskId),
   }
-  const live = new Live(source, plane.settings.followBufferBytes, (error) =>
-    plane.log.warn({ err: error }, 'a stream could not be read'),
-  )
+  const failed = (error: unknown) => plane.log.warn({ err: error }, 'a stream could not be read')
+  const live = new Live(source, plane.settings.followBufferBytes, failed)
+  const teamOf = (taskId: string) => teamOfTask(plane, taskId)
+  const team = new TeamLive({ teamOf }, plane.settings.followBufferBytes, failed)
   const metrics = makeMetrics(plane.store, {
     connectedDaemons: () => link.connected,
     waitingClaims: () => dispatch.waiting,
-    followers: () => live.readers,
+    followers: () => live.readers + team.readers,
   })
-  const link: Link = new Link({ plane, auth, dispatch, metrics })
-  return { auth, dispatch, link, live, metrics }
+  const terminals = new Terminals({ plane, auth, order: (daemonId, order) => link.order(daemonId, order) })
+  const link: Link = new Link({ plane, auth, dispatch, metrics, terminals })
+  return { auth, dispatch, link, live, team, metrics, terminals }
 }
 
 function guardOptions({ listen: { host }, tls, publicUrl }: ServerOptions) {
@@ -145,16 +153,17 @@ function guardOptions({ listen: { host }, tls, publicUrl }: ServerOptions) {
 }
 
 function makeDoor(options: ServerOptions, plane: Plane, faces: Faces) {
-  const { auth, metrics, live, link } = faces
+  const { auth, metrics, live, team, link, terminals } = faces
   // The port is known only once it listens; nobody can ask before that.
   const guard = { current: makeGuard({ ...guardOptions(options), port: options.listen.port }) }
-  const parts = { plane, auth, metrics, handlers: makeHandlers(plane, live) }
+  const parts = { plane, auth, metrics, handlers: makeHandlers(plane, live, team) }
   const web = {
     secure: options.tls !== undefined || options.publicUrl?.startsWith('https:') === true,
     openMetrics: options.publicUrl === undefined && options.trustProxy !== true,
   }
   const app = makeWeb(parts, web)
   addLinkRoutes(app, link, plane)
+  const mcp = addMcp(app, parts)
   const handle = makeListener(app, () => guard.current, parts, web)
   const server = makeHttpServer(options, plane.settings, handle)
   server.on('upgrade', (request, socket: Duplex, head: Buffer) => {
@@ -163,11 +172,13 @@ function makeDoor(options: ServerOptions, plane: Plane, faces: Faces) {
     const path = request.url?.split('?')[0]
     const method = request.method ?? 'GET'
     const refusal = guard.current.check({ method, headers: request.headers, upgrade: true })
+    const terminal = terminalTask(request.url)
     if (refusal !== null) refuse(refusal)
+    else if (terminal !== null) terminals.upgrade(terminal, request, socket, head).catch(refuse)
     else if (path !== linkPath) socket.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
     else link.upgrade(request, socket, head).catch(refuse)
   })
-  return { server, guard }
+  return { server, guard, mcp }
 }
 
 function refuseUpgrade(socket: Duplex, body: { readonly status: number; readonly title: string }): void {
@@ -179,22 +190,28 @@ function refuseUpgrade(socket: Duplex, body: { readonly status: number; readonly
 }
 
 /** Starts what runs by itself; gives how to stop it. */
-function startLoops(plane: Plane, { auth, dispatch, link, live }: Faces): () => Promise<void> {
+function startLoops(plane: Plane, { auth, dispatch, link, live, team, terminals }: Faces): () => Promise<void> {
   const over = new AbortController()
   const { signal } = over
   const deaf = plane.store.listen((note: Note) => {
-    for (const face of [auth, dispatch, link, live]) face.hear(note)
+    for (const face of [auth, dispatch, link, live, team, terminals]) face.hear(note)
   })
   const every = (ms: number, act: () => void) => repeat(plane.clock, { ms, signal }, act)
   const loops = [
     auth.run(signal),
     dispatch.run(signal),
     runReaper(plane, signal),
-    every(plane.settings.pingMs, () => link.ping()),
+    every(plane.settings.pingMs, () => {
+      link.ping()
+      terminals.ping()
+    }),
     every(plane.settings.streamBeatMs, () => {
       live.beat()
+      team.beat()
       // Only between replicas can a note get lost.
-      if (plane.store.dialect === 'postgres') live.relook()
+      if (plane.store.dialect === 'sqlite') return
+      live.relook()
+      team.relook()
     }),
   ]
   return async () => {
@@ -217,16 +234,21 @@ async function repeat(
 
 interface Door {
   readonly server: HttpServer
+  readonly mcp: McpFace
   readonly stop: () => Promise<void>
 }
 
 /** In order: no new work, answers to what waits, the sockets, then the loops. The store closes after this. */
-async function closeAll(plane: Plane, faces: Faces, { server, stop }: Door): Promise<void> {
+async function closeAll(plane: Plane, faces: Faces, { server, mcp, stop }: Door): Promise<void> {
   const timeoutMs = plane.settings.closeTimeoutMs
   faces.dispatch.close()
   faces.live.close()
+  faces.team.close()
+  faces.terminals.close()
+  mcp.close()
   const links = faces.link.close(timeoutMs)
   await closeHttp(server, timeoutMs)
+  faces.terminals.terminate()
   await links
   await stop()
   await faces.auth.flush()

@@ -50,6 +50,8 @@ export interface ServerSettings {
   readonly signInTtlMs: number
   /** How long a browser stays signed in. */
   readonly sessionTtlMs: number
+  /** How long an invitation to sign in works. */
+  readonly invitationTtlMs: number
   /** From the first byte of a request to its last header, and to the last byte of its body. */
   readonly headersTimeoutMs: number
   readonly requestTimeoutMs: number
@@ -83,6 +85,7 @@ export const defaultSettings: ServerSettings = {
   tokenFlushMs: 5_000,
   signInTtlMs: 86_400_000,
   sessionTtlMs: 2_592_000_000,
+  invitationTtlMs: 86_400_000,
   headersTimeoutMs: 15_000,
   requestTimeoutMs: 120_000,
   blobBytes: 67_108_864,

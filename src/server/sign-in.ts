@@ -3,9 +3,10 @@
 import type { Context } from 'hono'
 import { Problem } from '../core/problem.ts'
 import { consumeSignIn } from '../store/tokens.ts'
-import { hashSecret, sessionCookie } from './auth.ts'
+import { hashSecret } from './auth.ts'
 import type { Plane } from './plane.ts'
 import { issueToken } from './service/tokens.ts'
+import { setCookie } from './session.ts'
 
 /** Takes the code and answers with a redirect to the page. Throws `unauthorized` when it was used or has run out. */
 export async function signIn(c: Context, plane: Plane, code: string, secure: boolean): Promise<Response> {
@@ -17,11 +18,10 @@ export async function signIn(c: Context, plane: Plane, code: string, secure: boo
     teamId: taken.teamId,
     scopes: taken.scopes,
     kind: 'session',
+    accountId: taken.accountId,
     createdBy: `sign-in:${taken.id}`,
     expiresAt: plane.clock.now() + ttlMs,
   })
-  const attributes = `Path=/; HttpOnly; SameSite=Strict; Max-Age=${Math.floor(ttlMs / 1_000)}${secure ? '; Secure' : ''}`
-  c.header('set-cookie', `${sessionCookie}=${secret}; ${attributes}`)
-  c.header('cache-control', 'no-store')
+  setCookie(c, secret, { secure, maxAgeMs: ttlMs })
   return c.redirect('/', 303)
 }

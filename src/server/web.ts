@@ -8,13 +8,13 @@ import { openapi } from '../protocol/openapi.ts'
 import { requireScope } from './auth.ts'
 import type { Guard } from './guard.ts'
 import { isLoopback } from './guard.ts'
-import { docsPage, homePage, messagePage, pagePolicy, signedOutPage, styleSheet } from './page.ts'
+import { docsPage, messagePage, pagePolicy, styleSheet } from './page.ts'
 import { describeFailure, sendProblem } from './problem-response.ts'
 import type { RestParts, Web, WebContext } from './rest.ts'
 import { addOperations, credentialsOf } from './rest.ts'
-import { listDaemons } from './service/daemons.ts'
-import { listTasks } from './service/tasks.ts'
+import { beginSession, endSession } from './session.ts'
 import { signIn } from './sign-in.ts'
+import { loadWebApp } from './web-app.ts'
 
 export interface WebOptions {
   /** Cookies may travel over TLS only. */
@@ -36,7 +36,9 @@ export function makeWeb(parts: RestParts, options: WebOptions): Web {
   app.get('/openapi.json', (c) => c.body(document, 200, { 'content-type': 'application/json' }))
   app.get('/page.css', (c) => c.body(styleSheet, 200, { 'content-type': 'text/css; charset=utf-8' }))
   app.get('/docs', (c) => html(c, docsPage(parts.plane.version)))
-  app.get('/', async (c) => html(c, await home(c, parts)))
+  const session = { ...parts, secure: options.secure }
+  app.post('/v1/session', (c) => beginSession(c, session))
+  app.delete('/v1/session', (c) => endSession(c, session))
   app.get('/sign-in/:code', async (c) => {
     // Mail and chat programs look at links before people do: only a GET takes the code.
     if (c.req.method === 'HEAD') return c.body(null, 200, { 'cache-control': 'no-store' })
@@ -48,6 +50,7 @@ export function makeWeb(parts: RestParts, options: WebOptions): Web {
       return html(c, messagePage('Not signed in', `${error.detail}. Restart capstan to get another one.`))
     }
   })
+  addPage(app)
   addOperations(app, parts)
   return app
 }
@@ -88,16 +91,15 @@ async function admitScraper(c: WebContext, { auth }: RestParts, { openMetrics }:
   requireScope(await auth.caller(credentialsOf(c)), 'user', '/metrics')
 }
 
-async function home(c: WebContext, { plane, auth }: RestParts): Promise<string> {
-  const caller = await auth.caller(credentialsOf(c)).catch((error: unknown) => {
-    if (error instanceof Problem && error.code === 'unauthorized') return null
-    throw error
+/** The page's files and routes; every other GET goes on to the operations. */
+function addPage(app: Web): void {
+  const page = loadWebApp()
+  app.get('*', async (c, next) => {
+    const response = page?.serve(c) ?? null
+    if (response !== null) return response
+    if (page !== null || c.req.path !== '/') return await next()
+    return html(c, messagePage('The page is not built', 'Run npm run build once, then start Capstan again.'))
   })
-  if (caller === null || !caller.scopes.some((scope) => scope !== 'daemon')) return signedOutPage(plane.version)
-  const asked = { caller, params: {}, body: null, idempotencyKey: null, lastEventId: null }
-  const { items: daemons } = await listDaemons(plane, caller)
-  const { items: tasks } = await listTasks(plane, { ...asked, query: { limit: 20 } })
-  return homePage({ version: plane.version, actor: caller.actor, daemons, tasks })
 }
 
 function html(c: WebContext, text: string): Response {

@@ -6,11 +6,10 @@ import { defaultRetryPolicy } from '../core/retry.ts'
 import type { RunReport } from '../protocol/link.ts'
 import type { Claimant } from './owners.ts'
 import { attemptRow, granted, leaseLost, ownerOf } from './owners.ts'
-import type { Outcome, TaskRecord, Tx, Work } from './port.ts'
-import { change, changeBy, rowsOf } from './query.ts'
+import type { TaskRecord, Tx, Work } from './port.ts'
+import { change, rowsOf } from './query.ts'
 import type { AttemptRow, TaskRow } from './task-rows.ts'
 import { lockTask, recordsOf } from './task-rows.ts'
-import { text } from './text.ts'
 import { move } from './transition.ts'
 
 export interface Heard {
@@ -90,16 +89,6 @@ export function* taskOfAttempt(tx: Tx, attemptId: string): Work<TaskRecord | nul
   )
   return (yield* recordsOf(tx, rows))[0] ?? null
 }
-/** Keeps what the owner's final report said. The first one counts; false: there was one before. */
-export function* recordOutcome(
-  tx: Tx,
-  attemptId: string,
-  { sessionRef, ...outcome }: Outcome & { readonly sessionRef: string | null },
-): Work<boolean> {
-  const doc = JSON.stringify(outcome)
-  const update = text`update attempts set outcome = ${doc}, session_ref = ${sessionRef} where id = ${attemptId} and outcome is null`
-  return (yield* changeBy(tx, update)) > 0
-}
 
 function rowsNamed(tx: Tx, runs: readonly RunReport[]): Work<AttemptRow[]> {
   return rowsOf(tx, sql<AttemptRow>`select * from attempts where id in (${sql.join(runs.map((run) => run.attemptId))})`)
@@ -139,7 +128,8 @@ function factsDiffer(row: AttemptRow, run: RunReport): boolean {
     (run.harness !== null && run.harness !== row.harness) ||
     (run.harnessVersion !== null && run.harnessVersion !== row.harness_version) ||
     (run.model !== null && run.model !== row.model) ||
-    (run.containment !== null && run.containment !== row.containment)
+    (run.containment !== null && run.containment !== row.containment) ||
+    (run.takesMessages ?? false) !== (row.takes_messages === 1)
   )
 }
 
@@ -150,6 +140,7 @@ function writeFacts(tx: Tx, run: RunReport): Work<number> {
     harness_version: run.harnessVersion,
     model: run.model,
     containment: run.containment,
+    takes_messages: run.takesMessages === true ? 1 : 0,
   }).filter(([, value]) => value !== null)
   return change(tx.db.updateTable('attempts').set(Object.fromEntries(known)).where('id', '=', run.attemptId).compile())
 }

@@ -15,6 +15,12 @@ export function* addBlob(tx: Tx, { cid, teamId, bytes }: NewBlob): Work<void> {
   yield* change(insert.onConflict((on) => on.columns(['team_id', 'cid']).doUpdateSet({ created_at: tx.now })).compile())
 }
 
+/** How many bytes it has; null: the team has no such blob. */
+export function* blobSize(tx: Tx, teamId: string, cid: string): Work<number | null> {
+  const query = tx.db.selectFrom('blobs').select('bytes').where('team_id', '=', teamId).where('cid', '=', cid)
+  return (yield* first(query.compile()))?.bytes ?? null
+}
+
 export function* hasBlob(tx: Tx, teamId: string, cid: string): Work<boolean> {
   const query = tx.db.selectFrom('blobs').select('cid').where('team_id', '=', teamId).where('cid', '=', cid)
   return (yield* first(query.compile())) !== null

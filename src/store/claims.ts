@@ -8,6 +8,7 @@ import type { Task } from '../core/task.ts'
 import { openAttempt } from '../core/task.ts'
 import { makeId } from '../lib/ids.ts'
 import type { ProfileView } from '../protocol/fleet.ts'
+import { headColumns, taskColumns } from './columns.ts'
 import type { Change } from './persist.ts'
 import { saveChanges } from './persist.ts'
 import type { Claimed, Tx, Work } from './port.ts'
@@ -15,7 +16,7 @@ import { profilesById } from './profiles.ts'
 import { rowsOf } from './query.ts'
 import type { Loaded, TaskRow } from './task-rows.ts'
 import { lockTasks, toRecords, withLockedAttempts } from './task-rows.ts'
-import { text } from './text.ts'
+import { piece, text } from './text.ts'
 import { settleWaiters } from './waiters.ts'
 
 /** A lane the daemon fits: the profile it would run it with (null: the built-in default) and that profile's place in its order. */
@@ -83,7 +84,9 @@ function* takeBest(tx: Tx, claim: Claim): Work<Taken[]> {
     if (heads.length === 0) break
     const wanted = best(claim, heads, left)
     let got = pair(claim, yield* lockFree(tx, wanted, taken)).slice(0, left)
-    // All that was seen is in other hands. Waiting for the first of them tells whether it was taken or only looked at.
+    // All that was seen is in other hands. Whoever holds tasks already takes those: two that hold and wait would wait for each other.
+    if (got.length === 0 && taken.length > 0) break
+    // Waiting for the first of them tells whether it was taken or only looked at.
     const [head] = wanted
     if (got.length === 0 && head !== undefined) got = pair(claim, yield* lockTasks(tx, [head.id]))
     taken.push(...got)
@@ -123,8 +126,8 @@ function* lockFree(tx: Tx, wanted: readonly Head[], taken: readonly Taken[]): Wo
   }))
   const rows = yield* rowsOf(
     tx,
-    text<TaskRow>`select h.*, l.needs from json_to_recordset(${JSON.stringify(lanes)}::json) as w(lane bigint, n bigint)
-      cross join lateral (select * from tasks where claimable = 1 and lane_id = w.lane
+    text<TaskRow>`select ${piece(headColumns)}, l.needs from json_to_recordset(${JSON.stringify(lanes)}::json) as w(lane bigint, n bigint)
+      cross join lateral (select ${piece(taskColumns)} from tasks t where claimable = 1 and lane_id = w.lane
         order by priority desc, seq limit w.n for update skip locked) h
       join lanes l on l.id = coalesce(h.fallback_lane_id, h.lane_id)`,
   )

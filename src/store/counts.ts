@@ -7,6 +7,8 @@ import { all, rowsOf } from './query.ts'
 export interface Counts {
   /** Tasks that have not ended, by state. */
   readonly tasks: Readonly<Record<string, number>>
+  /** Parked tasks, by why. */
+  readonly parked: Readonly<Record<string, number>>
   /** When the task that has been in the queue longest came into it, ms; null: the queue is empty. */
   readonly oldestQueuedAt: number | null
   /** Attempts that somebody owns. */
@@ -19,9 +21,15 @@ export function* counts(tx: Tx): Work<Counts> {
     sql<{ state: string; n: number; oldest: number | null }>`select state, count(*) as n, min(queued_at) as oldest
       from tasks where ended_at is null group by state`,
   )
+  const parked = yield* rowsOf(
+    tx,
+    sql<{ reason: string; n: number }>`select reason, count(*) as n from tasks
+      where state = 'parked' and wake_at is not null group by reason`,
+  )
   const [open] = yield* rowsOf(tx, sql<{ n: number }>`select count(*) as n from attempts where leased = 1`)
   return {
     tasks: Object.fromEntries(states.map(({ state, n }) => [state, n])),
+    parked: Object.fromEntries(parked.map(({ reason, n }) => [reason, Number(n)])),
     oldestQueuedAt: states.find(({ state }) => state === 'queued')?.oldest ?? null,
     openLeases: open?.n ?? 0,
   }

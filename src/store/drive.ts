@@ -6,8 +6,14 @@ import type { Query, Rows, Work } from './port.ts'
 export function driveNow<T>(work: Work<T>, execute: (query: Query) => Rows): T {
   let step = work.next()
   while (!step.done) {
-    const answer = attempt(() => execute(step.value as Query)) // not done: the value is a query
-    step = answer.ok ? work.next(answer.rows) : work.throw(answer.error)
+    let rows: Rows
+    try {
+      rows = execute(step.value)
+    } catch (error) {
+      step = work.throw(error)
+      continue
+    }
+    step = work.next(rows)
   }
   return step.value
 }
@@ -35,12 +41,4 @@ export function bindable(value: unknown): string | number | bigint | null | Uint
   if (typeof value === 'string') return value.includes('\0') ? value.replaceAll('\0', '\uFFFD') : value
   if (typeof value === 'number' || typeof value === 'bigint' || value instanceof Uint8Array) return value
   throw new Error(`a ${typeof value} cannot be a query's parameter`)
-}
-
-function attempt(execute: () => Rows): { ok: true; rows: Rows } | { ok: false; error: unknown } {
-  try {
-    return { ok: true, rows: execute() }
-  } catch (error) {
-    return { ok: false, error }
-  }
 }

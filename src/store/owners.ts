@@ -3,10 +3,11 @@
 import type { Refusal } from '../core/command.ts'
 import type { AttemptId, DaemonId } from '../core/id.ts'
 import type { Owner } from '../core/task.ts'
+import { attemptColumns } from './columns.ts'
 import type { Tx, Work } from './port.ts'
 import { parseJsonOrNull, rowsOf } from './query.ts'
 import type { AttemptRow } from './task-rows.ts'
-import { forUpdate, text } from './text.ts'
+import { forUpdate, piece, text } from './text.ts'
 
 /** A claim as a daemon's message names it. */
 export interface Claimant {
@@ -17,13 +18,19 @@ export interface Claimant {
 
 /** The attempt's row, without a lock. */
 export function* attemptRow(tx: Tx, attemptId: string): Work<AttemptRow | null> {
-  const rows = yield* rowsOf(tx, text<AttemptRow>`select * from attempts where id = ${attemptId}`)
+  const rows = yield* rowsOf(
+    tx,
+    text<AttemptRow>`select ${piece(attemptColumns)} from attempts where id = ${attemptId}`,
+  )
   return rows[0] ?? null
 }
 
 /** The attempt's row, locked until the transaction ends. Lock the task first if it will be needed. */
 export function* lockAttempt(tx: Tx, attemptId: string): Work<AttemptRow | null> {
-  const rows = yield* rowsOf(tx, text<AttemptRow>`select * from attempts where id = ${attemptId} ${forUpdate(tx)}`)
+  const rows = yield* rowsOf(
+    tx,
+    text<AttemptRow>`select ${piece(attemptColumns)} from attempts where id = ${attemptId} ${forUpdate(tx)}`,
+  )
   return rows[0] ?? null
 }
 

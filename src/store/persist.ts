@@ -7,9 +7,9 @@ import type { LogEntry } from '../core/log-entry.ts'
 import type { Status, Task } from '../core/task.ts'
 import { isTerminal } from '../core/task.ts'
 import type { Cause, Tx, Work } from './port.ts'
-import { change, changeBy, parseJson } from './query.ts'
+import { change, changeBy } from './query.ts'
 import type { Flag } from './schema.ts'
-import type { AttemptRow, Loaded, TaskDoc, TaskRow } from './task-rows.ts'
+import type { AttemptRow, Loaded, TaskRow } from './task-rows.ts'
 import { insertRows, updateRow } from './text.ts'
 
 /** One task's step from what was loaded to what is now so. */
@@ -20,6 +20,15 @@ export interface Change {
   readonly cause: Cause
   /** With a claim: what the new attempt's row says beside the state machine's part. */
   readonly claim?: ClaimFacts
+  /** With a final report: kept in the same write as the state that follows from it. */
+  readonly report?: ReportFacts
+}
+
+export interface ReportFacts {
+  readonly attemptId: string
+  /** An `Outcome` as JSON. */
+  readonly outcome: string
+  readonly sessionRef: string | null
 }
 
 export interface ClaimFacts {
@@ -58,12 +67,14 @@ export function* saveChanges(tx: Tx, changes: readonly Change[]): Work<Loaded[]>
   yield* updateTasks(tx, [...lives])
   const saved: Loaded[] = []
   const born: AttemptRow[] = []
+  const moved: MovedRow[] = []
   for (const each of changes) {
     const attemptRows = each.after.attempts.map((attempt, i) => attemptRowOf(each, attempt, i, tx.now))
     born.push(...attemptRows.slice(each.before.attemptRows.length))
-    yield* updateAttempts(tx, each.before, attemptRows)
-    saved.push({ row: { ...each.before.row, ...lives.get(each) }, attemptRows, task: each.after })
+    moved.push(...movedRows(each.before, attemptRows))
+    saved.push({ row: { ...each.before.row, ...lives.get(each) }, attemptRows, task: each.after, doc: each.before.doc })
   }
+  yield* updateAttempts(tx, moved)
   yield* insertRows(tx, 'attempts', born)
   yield* appendLog(tx, moving)
   changes.forEach((each, i) => {
@@ -136,8 +147,16 @@ function* updateTasks(tx: Tx, changes: readonly (readonly [Change, Live])[]): Wo
   }
   for (const [{ before }, live] of changes) {
     const { id, version } = before.row
-    expectChanged(1, yield* updateRow(tx, 'tasks', { id, version }, live))
+    expectChanged(1, yield* updateRow(tx, 'tasks', { id, version }, differing(live, before.row)))
   }
+}
+
+/** What is written although it is the same costs as much as what is not: SQLite makes the entries of its indexes anew. */
+function differing<R extends object>(after: R, before: R): Partial<R> {
+  const set: Partial<R> = {}
+  for (const column of Object.keys(after) as (keyof R)[]) // its own keys
+    if (after[column] !== before[column]) set[column] = after[column]
+  return set
 }
 
 function updateMany(rows: string) {
@@ -154,19 +173,43 @@ function expectChanged(wanted: number, changed: number): void {
   if (changed !== wanted) throw new VersionConflict('another transaction changed the task first')
 }
 
-/** Attempts change only when the state machine made a new object of them. */
-function* updateAttempts(tx: Tx, before: Loaded, rows: readonly AttemptRow[]): Work<void> {
-  for (const [i, old] of before.attemptRows.entries()) {
-    const row = rows[i]
-    if (row === undefined || row === old) continue
-    const { state, ownership, reason, ended_at, ending, open, leased, running_at, timeout_at, asks } = row
-    const set = { state, ownership, reason, ended_at, ending, open, leased, running_at, timeout_at, asks }
-    yield* updateRow(tx, 'attempts', { id: row.id }, set)
-    if (row.open === 0 && old.asks > 0) yield* closeRequests(tx, row.id)
-  }
+interface MovedRow {
+  readonly old: AttemptRow
+  readonly row: AttemptRow
 }
 
-/** An attempt that ended asks nobody anything any more. */
+/** Attempts change only when the state machine made a new object of them, or a report came. */
+function movedRows(before: Loaded, rows: readonly AttemptRow[]): MovedRow[] {
+  return before.attemptRows.flatMap((old, i) => {
+    const row = rows[i]
+    return row === undefined || row === old ? [] : [{ old, row }]
+  })
+}
+
+function* updateAttempts(tx: Tx, moved: readonly MovedRow[]): Work<void> {
+  if (tx.dialect === 'postgres' && moved.length > 1) {
+    yield* changeBy(tx, updateManyAttempts(JSON.stringify(moved.map(({ row }) => row))))
+  } else {
+    for (const { old, row } of moved) {
+      const set = differing(row, old)
+      if (Object.keys(set).length > 0) yield* updateRow(tx, 'attempts', { id: row.id }, set)
+    }
+  }
+  for (const { old, row } of moved) if (row.asks === 0 && old.asks > 0) yield* closeRequests(tx, row.id)
+}
+
+/** All that a step of the state machine or a report can change of an attempt. */
+function updateManyAttempts(rows: string) {
+  return sql`update attempts a set state = v.state, ownership = v.ownership, reason = v.reason, ended_at = v.ended_at,
+      ending = v.ending, open = v.open, leased = v.leased, asks = v.asks, asks_since = v.asks_since,
+      running_at = v.running_at, timeout_at = v.timeout_at, outcome = v.outcome, session_ref = v.session_ref
+    from json_to_recordset(${rows}::json) as v(id text, state text, ownership text, reason text, ended_at bigint,
+      ending text, open bigint, leased bigint, asks bigint, asks_since bigint, running_at bigint, timeout_at bigint,
+      outcome text, session_ref text)
+    where a.id = v.id`
+}
+
+/** An attempt that ended, or is being stopped, asks nobody anything any more. */
 function closeRequests(tx: Tx, attemptId: string): Work<number> {
   const update = tx.db.updateTable('requests').set({ state: 'closed' })
   return change(update.where('attempt_id', '=', attemptId).where('state', '=', 'open').compile())
@@ -175,7 +218,13 @@ function closeRequests(tx: Tx, attemptId: string): Work<number> {
 function attemptRowOf(each: Change, attempt: Attempt, i: number, now: number): AttemptRow {
   const old = each.before.attemptRows[i]
   if (old === undefined) return newAttemptRow(each, attempt)
-  if (attempt === each.before.task.attempts[i]) return old
+  const { report } = each
+  const reported = report?.attemptId === attempt.id && old.outcome === null ? report : null // the first report counts
+  const row = reported === null ? old : { ...old, outcome: reported.outcome, session_ref: reported.sessionRef }
+  return attempt === each.before.task.attempts[i] ? row : movedRow(each, row, attempt, now)
+}
+
+function movedRow({ before }: Change, old: AttemptRow, attempt: Attempt, now: number): AttemptRow {
   if (!isOpen(attempt)) {
     const { state, reason, detail, endedAt, endedBy } = attempt
     const ending = JSON.stringify({ reason, detail, endedBy })
@@ -183,12 +232,13 @@ function attemptRowOf(each: Change, attempt: Attempt, i: number, now: number): A
   }
   const { state, ownership } = attempt
   const starts = state === 'running' && old.running_at === null
-  const limitMs = starts ? parseJson<TaskDoc>(each.before.row.doc).spec.runningTimeoutMs : 0
+  const limitMs = starts ? before.doc.spec.runningTimeoutMs : 0
   return {
     ...old,
     state,
     ownership,
     leased: leasedFlag(attempt),
+    asks: ownership === 'stopping' ? 0 : old.asks,
     running_at: starts ? now : old.running_at,
     timeout_at: limitMs > 0 ? now + limitMs : old.timeout_at,
   }
@@ -219,10 +269,12 @@ function newAttemptRow({ before, claim }: Change, attempt: Attempt): AttemptRow 
     open: 1,
     leased: 1,
     asks: 0,
+    asks_since: null,
     harness: null,
     harness_version: null,
     model: null,
     containment: null,
+    takes_messages: null,
     session_ref: null,
     running_at: null,
     timeout_at: null,

@@ -9,10 +9,13 @@ import type { Attempt } from '../core/attempt.ts'
 import type { Condition } from '../core/condition.ts'
 import type { AttemptId, DaemonId, TaskId } from '../core/id.ts'
 import type { LogEntry } from '../core/log-entry.ts'
+import type { OnRateLimit } from '../core/quota.ts'
 import type { Requirements } from '../core/routing.ts'
 import type { Task } from '../core/task.ts'
+import type { Attachment, ContextEntry } from '../protocol/context.ts'
 import type { Usage } from '../protocol/events.ts'
 import type { ProfileView } from '../protocol/fleet.ts'
+import type { Continued } from '../protocol/session.ts'
 import type { Autonomy, Budgets, Check, Evidence, WorkspaceMode } from '../protocol/task.ts'
 import type { Schema } from './schema.ts'
 
@@ -96,10 +99,17 @@ export interface TaskSpec {
   readonly failover: 'patient' | 'fast'
   readonly onStall: 'notify' | 'abort' | 'fail'
   readonly stallTimeoutMs: number
+  /** Null: as the profile says. Documents of an older server lack it. */
+  readonly onRateLimit?: OnRateLimit | null
+  readonly outputSchema?: Readonly<Record<string, unknown>> | null
   readonly claimCondition: Condition | null
-  readonly continueFrom: unknown
-  readonly context: readonly unknown[]
-  readonly attachments: readonly unknown[]
+  readonly continueFrom: Continued | null
+  /** Kept until a person lets it go; absent: no. */
+  readonly held?: boolean
+  /** Its agent runs in a terminal that people join; absent: no. */
+  readonly interactive?: boolean
+  readonly context: readonly ContextEntry[]
+  readonly attachments: readonly (Attachment & { readonly bytes: number })[]
 }
 
 /** A task as the store keeps it: the state machine's part, what it says, and what is searched. */
@@ -141,6 +151,8 @@ export interface AttemptRecord {
   readonly harnessVersion: string | null
   readonly model: string | null
   readonly containment: string | null
+  /** The agent takes words while it works. */
+  readonly takesMessages: boolean
   readonly sessionRef: string | null
   readonly runningAt: number | null
   readonly leaseUntil: number | null
@@ -163,6 +175,8 @@ export interface Outcome {
   readonly output: unknown
   readonly outputCid: string | null
   readonly withheld: readonly string[]
+  /** The conversation's files, when the host uploaded them. */
+  readonly sessionCid?: string | null
 }
 
 /** Who changes something, and why: goes into the log beside each entry. */

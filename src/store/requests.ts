@@ -16,12 +16,19 @@ export interface RequestDoc {
   readonly kind: 'permission' | 'question'
   readonly title: string
   readonly body: Readonly<Record<string, unknown>>
-  readonly options: readonly { readonly id: string; readonly label: string }[]
+  readonly options: readonly RequestOption[]
+}
+
+export interface RequestOption {
+  readonly id: string
+  readonly label: string
+  readonly grants: 'allow' | 'always' | 'deny' | 'other'
 }
 
 export interface NewRequest extends Claimant, RequestDoc {
   readonly requestId: string
-  readonly expiresAt: number
+  /** How long a person has from now, ms. */
+  readonly openForMs: number
 }
 
 export interface RequestAnswer {
@@ -30,28 +37,33 @@ export interface RequestAnswer {
   readonly by: string
 }
 
+/** `withdrawn`: the agent took it back. `closed`: its attempt ended first. */
+export type RequestState = 'open' | 'answered' | 'expired' | 'withdrawn' | 'closed'
+
 export interface RequestRecord extends RequestDoc {
   readonly id: string
   readonly teamId: string
   readonly taskId: string
   readonly attemptId: string
   readonly daemonId: string
-  /** `closed`: its attempt ended first. */
-  readonly state: 'open' | 'answered' | 'expired' | 'closed'
+  readonly state: RequestState
   readonly createdAt: number
   readonly expiresAt: number
   readonly answer: (RequestAnswer & { readonly at: number }) | null
 }
 
-/** Opens a request, once: the same id again changes nothing. Refused with `lease_lost` unless the attempt is open and the daemon's. */
-export function* openRequest(
-  tx: Tx,
-  given: NewRequest,
-): Work<{ readonly is: 'done' } | { readonly is: 'refused'; readonly refusal: Refusal }> {
+type Heard = { readonly is: 'done' } | { readonly is: 'refused'; readonly refusal: Refusal }
+
+/**
+ * Opens a request, once: the same id again opens nothing, but an answer that it has already is sent again, for a daemon that lost it.
+ * Refused with `lease_lost` unless the attempt is open and the daemon's. An attempt that is being stopped asks nobody.
+ */
+export function* openRequest(tx: Tx, given: NewRequest): Work<Heard> {
   const seen = yield* attemptRow(tx, given.attemptId)
   const task = seen === null ? null : yield* lockTask(tx, seen.task_id)
   const row = task?.attemptRows.find((each) => each.id === given.attemptId) ?? null
   if (task === null || !granted(row, given) || row.open === 0) return { is: 'refused', refusal: leaseLost(row, given) }
+  if (row.ownership === 'stopping') return { is: 'done' }
   const { kind, title, body, options } = given
   const insert = tx.db.insertInto('requests').values({
     id: given.requestId,
@@ -62,24 +74,76 @@ export function* openRequest(
     state: 'open',
     doc: JSON.stringify({ kind, title, body, options }),
     created_at: tx.now,
-    expires_at: given.expiresAt,
+    expires_at: tx.now + given.openForMs,
     answer: null,
   })
   const opened = yield* change(insert.onConflict((on) => on.column('id').doNothing()).compile())
-  if (opened === 0) return { is: 'done' }
-  yield* changeBy(tx, sql`update attempts set asks = asks + 1 where id = ${row.id}`)
+  if (opened === 0) return yield* sayAgain(tx, row.team_id, given)
+  yield* changeBy(
+    tx,
+    sql`update attempts set asks_since = case when asks = 0 then ${tx.now} else asks_since end, asks = asks + 1
+      where id = ${row.id}`,
+  )
   tx.notify({ kind: 'task', teamId: row.team_id, taskId: row.task_id, state: task.row.state })
   return { is: 'done' }
 }
 
-/** The team's open requests, oldest first. */
-export function* listRequests(tx: Tx, teamId: string): Work<RequestRecord[]> {
-  const query = tx.db
-    .selectFrom('requests')
-    .selectAll()
-    .where('team_id', '=', teamId)
-    .where('state', '=', sql.lit('open'))
-  return (yield* all(query.orderBy('created_at').compile())).map(recordOf)
+function* sayAgain(tx: Tx, teamId: string, { requestId, attemptId }: NewRequest): Work<Heard> {
+  const known = yield* getRequest(tx, teamId, requestId)
+  if (known?.attemptId === attemptId && (known.state === 'answered' || known.state === 'expired'))
+    yield* sendAnswer(tx, known)
+  return { is: 'done' }
+}
+
+/** The agent took its request back. One that is not open any more stays as it is. */
+export function* withdrawRequest(tx: Tx, claimant: Claimant, requestId: string): Work<Heard> {
+  const row = yield* attemptRow(tx, claimant.attemptId)
+  if (!granted(row, claimant)) return { is: 'refused', refusal: leaseLost(row, claimant) }
+  const asked = yield* getRequest(tx, row.team_id, requestId)
+  if (asked?.attemptId === claimant.attemptId) yield* close(tx, asked, 'withdrawn', null)
+  return { is: 'done' }
+}
+
+export interface RequestQuery {
+  readonly teamId: string
+  readonly taskId?: string | undefined
+  /** Default: open. */
+  readonly state?: RequestState | 'any' | undefined
+  /** As an earlier page gave it. */
+  readonly cursor?: string | undefined
+  readonly limit: number
+}
+
+/** The team's requests, oldest first. Throws `invalid_request` for a cursor of another kind. */
+export function* listRequests(
+  tx: Tx,
+  { teamId, taskId, state = 'open', cursor, limit }: RequestQuery,
+): Work<{ readonly records: RequestRecord[]; readonly nextCursor: string | null }> {
+  let query = tx.db.selectFrom('requests').selectAll().where('team_id', '=', teamId)
+  if (state !== 'any') query = query.where('state', '=', sql.lit(state)) // written out: the index of open ones is partial
+  if (taskId !== undefined) query = query.where('task_id', '=', taskId)
+  if (cursor !== undefined) {
+    const { at, id } = placeOf(cursor)
+    query = query.where(sql<boolean>`(created_at > ${at} or (created_at = ${at} and id > ${id}))`)
+  }
+  const rows = yield* all(
+    query
+      .orderBy('created_at')
+      .orderBy('id')
+      .limit(limit + 1)
+      .compile(),
+  )
+  const shown = rows.slice(0, limit)
+  const last = shown.at(-1)
+  const nextCursor = rows.length > limit && last !== undefined ? `${last.created_at}.${last.id}` : null
+  return { records: shown.map(recordOf), nextCursor }
+}
+
+function placeOf(cursor: string): { readonly at: number; readonly id: string } {
+  const [, at, id] = /^(\d{1,15})\.([\w-]{1,100})$/.exec(cursor) ?? []
+  if (at === undefined || id === undefined)
+    throw new Problem('invalid_request', `cursor ${JSON.stringify(cursor)} was not given by an earlier page`)
+  return { at: Number(at), id }
 }
 
 export function* getRequest(tx: Tx, teamId: string, id: string): Work<RequestRecord | null> {
@@ -90,23 +154,51 @@ export function* getRequest(tx: Tx, teamId: string, id: string): Work<RequestRec
 
 /**
  * Answers a request and sends the answer to its daemon. Null: the team has no such request. Throws Problem `invalid_state` when it is not
- * open any more, `invalid_request` when the option is not one it offers.
+ * open any more, `invalid_request` when the answer is none that it takes.
  */
 export function* answerRequest(tx: Tx, teamId: string, id: string, answer: RequestAnswer): Work<RequestRecord | null> {
   const asked = yield* getRequest(tx, teamId, id)
   if (asked === null) return null
-  if (answer.optionId !== null && !asked.options.some((option) => option.id === answer.optionId)) {
-    const offered = asked.options.map((option) => option.id).join(', ')
-    throw new Problem('invalid_request', `${id} offers no option ${answer.optionId}; choose one of: ${offered}`)
-  }
+  checkAnswer(asked, answer)
   const closed = asked.expiresAt > tx.now ? yield* close(tx, asked, 'answered', { ...answer, at: tx.now }) : null
   if (closed === null) {
-    const now = asked.state === 'open' ? 'expired' : asked.state
-    throw new Problem('invalid_state', `${id} is ${now} already`)
+    const now = yield* getRequest(tx, teamId, id)
+    throw new Problem('invalid_state', `${id} ${hasBecome(now ?? asked)}`)
   }
-  const { optionId, text, by } = answer
-  yield* sendMessage(tx, closed.daemonId, 'answer', { requestId: id, attemptId: closed.attemptId, optionId, text, by })
+  yield* sendAnswer(tx, closed)
   return closed
+}
+
+function checkAnswer({ id, kind, options }: RequestRecord, { optionId, text }: RequestAnswer): void {
+  const offered = options.map((option) => option.id).join(', ')
+  if (optionId !== null && !options.some((option) => option.id === optionId)) {
+    const choose = options.length === 0 ? 'answer it with text' : `choose one of: ${offered}`
+    throw new Problem('invalid_request', `${id} offers no option ${JSON.stringify(optionId.slice(0, 100))}; ${choose}`)
+  }
+  if (optionId !== null) return
+  if (kind === 'permission' && options.length > 0)
+    throw new Problem('invalid_request', `${id} asks for a permission; answer with an option: ${offered}`)
+  if (text === null || text.trim() === '')
+    throw new Problem('invalid_request', `the answer to ${id} has neither an option nor text`)
+}
+
+function hasBecome({ state, answer }: RequestRecord): string {
+  switch (state) {
+    case 'open':
+    case 'expired':
+      return 'has expired: it was denied, as nobody had answered in time'
+    case 'answered':
+      return `was answered already, by ${answer?.by ?? 'somebody'}`
+    case 'withdrawn':
+      return 'was taken back by the agent'
+    case 'closed':
+      return 'is over: its attempt has ended'
+  }
+}
+
+function* sendAnswer(tx: Tx, { id, daemonId, attemptId, answer }: RequestRecord): Work<void> {
+  const { optionId, text, by } = answer ?? { optionId: null, text: null, by: 'server' }
+  yield* sendMessage(tx, daemonId, 'answer', { requestId: id, attemptId, optionId, text, by })
 }
 
 /** Expires what nobody answered in time; never grants. Gives what expired. */
@@ -121,19 +213,19 @@ export function* expireRequests(tx: Tx, limit: number): Work<RequestRecord[]> {
     const closed = yield* close(tx, recordOf(row), 'expired', null)
     if (closed === null) continue
     expired.push(closed)
-    const answer = { requestId: row.id, attemptId: row.attempt_id, optionId: null, text: null, by: 'server' }
-    yield* sendMessage(tx, row.daemon_id, 'answer', answer)
+    yield* sendAnswer(tx, closed)
   }
   return expired
 }
 
-/** Moves an open request to its end, and gives the agent back the time it stood still. Null: it was not open. */
+/** Moves an open request to its end; the last of several gives the agent back the time they stood open. Null: it was not open. */
 function* close(
   tx: Tx,
   asked: RequestRecord,
-  state: 'answered' | 'expired',
+  state: 'answered' | 'expired' | 'withdrawn',
   answer: RequestRecord['answer'],
 ): Work<RequestRecord | null> {
+  const task = yield* lockTask(tx, asked.taskId)
   const update = tx.db
     .updateTable('requests')
     .set({ state, answer: answer === null ? null : JSON.stringify(answer) })
@@ -141,15 +233,13 @@ function* close(
     .where('state', '=', 'open')
   const row = yield* first(update.returningAll().compile())
   if (row === null) return null
-  // With several open at once their spans overlap; the last one to close pays back its own, which is never too much.
   yield* changeBy(
     tx,
     sql`update attempts set asks = asks - 1,
-      timeout_at = case when asks = 1 then timeout_at + ${tx.now - asked.createdAt} else timeout_at end
+      timeout_at = case when asks = 1 then timeout_at + ${tx.now} - coalesce(asks_since, ${tx.now}) else timeout_at end
       where id = ${asked.attemptId} and asks > 0`,
   )
-  const task = yield* first(tx.db.selectFrom('tasks').select('state').where('id', '=', asked.taskId).compile())
-  if (task !== null) tx.notify({ kind: 'task', teamId: asked.teamId, taskId: asked.taskId, state: task.state })
+  if (task !== null) tx.notify({ kind: 'task', teamId: asked.teamId, taskId: asked.taskId, state: task.row.state })
   return recordOf(row)
 }
 

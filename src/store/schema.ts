@@ -1,6 +1,8 @@
 // The tables as kysely sees them. Times are ms since the epoch, truths are 0 or 1, documents are JSON text: the same in both databases.
 
 import type { Generated } from 'kysely'
+import type { Role } from '../core/role.ts'
+import type { AccountKind } from '../protocol/access.ts'
 
 /** A truth value; integers, because both databases index and compare them alike. */
 export type Flag = 0 | 1
@@ -23,7 +25,18 @@ export interface Schema {
   event_chunks: { attempt_id: string; last_seq: number; data: string }
   salvage: SalvageTable
   requests: RequestsTable
+  sessions: SessionsTable
+  audit: {
+    seq: Generated<number>
+    team_id: string
+    at: number
+    actor: string
+    operation: string
+    target: string | null
+  }
   blobs: { team_id: string; cid: string; bytes: number; created_at: number }
+  accounts: AccountsTable
+  models: ModelsTable
 }
 
 interface TokensTable {
@@ -38,6 +51,30 @@ interface TokensTable {
   expires_at: number | null
   last_used_at: number | null
   revoked_at: number | null
+  /** Null: made before there were accounts, or for one that is gone. */
+  account_id: string | null
+}
+
+interface AccountsTable {
+  id: string
+  team_id: string
+  name: string
+  kind: AccountKind
+  role: Role
+  created_at: number
+  created_by: string
+}
+
+interface ModelsTable {
+  id: string
+  team_id: string
+  provider: string
+  name: string
+  display_name: string | null
+  description: string
+  capabilities: string
+  created_at: number
+  updated_at: number
 }
 
 interface ProfilesTable {
@@ -150,10 +187,14 @@ export interface AttemptsTable {
   leased: Flag
   /** Open requests to a person; while there are any, the agent's time stands still. */
   asks: number
+  /** When the first of those now open came: however many there are, the time they stand open counts once. */
+  asks_since: number | null
   harness: string | null
   harness_version: string | null
   model: string | null
   containment: string | null
+  /** 1 while the agent takes words at work; null: not told. */
+  takes_messages: Flag | null
   session_ref: string | null
   running_at: number | null
   /** When the agent's time is over; null: no limit, or not running yet. */
@@ -177,13 +218,33 @@ interface SalvageTable {
   doc: string
 }
 
+export interface SessionsTable {
+  /** That of its first task. */
+  id: string
+  team_id: string
+  correlation_id: string | null
+  repo: string | null
+  harness: string | null
+  daemon_id: string
+  daemon_name: string
+  session_ref: string
+  session_cid: string | null
+  branch: string | null
+  title: string
+  last_task_id: string
+  last_attempt_id: string
+  created_at: number
+  updated_at: number
+  closed_at: number | null
+}
+
 interface RequestsTable {
   id: string
   team_id: string
   task_id: string
   attempt_id: string
   daemon_id: string
-  /** open → answered | expired | closed */
+  /** open → answered | expired | withdrawn | closed */
   state: string
   /** `{kind, title, body, options}` */
   doc: string

@@ -1,7 +1,6 @@
 // The store on SQLite: one writer, group commit. All commands of an event-loop tick share one transaction and one fsync.
 
-import { closeSync, openSync, readSync, statSync } from 'node:fs'
-import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite'
 import type { Clock } from '../core/clock.ts'
 import { Problem } from '../core/problem.ts'
 import { openSqlite } from '../lib/sqlite.ts'
@@ -9,16 +8,21 @@ import { makeCompiler } from './compiler.ts'
 import { bindable, driveNow } from './drive.ts'
 import { migrate } from './migrate.ts'
 import { coalesce, Ears } from './notes.ts'
-import type { Note, Query, Rows, Store, Tx, Work } from './port.ts'
+import type { Note, Query, Row, Rows, Store, Tx, Work } from './port.ts'
+import { isDamaged, messageOf, opened, refuseOtherFile, unopened } from './sqlite-file.ts'
 import { lockSqlite } from './sqlite-lock.ts'
+import { LogSync } from './sqlite-sync.ts'
 
 /** Commands in one transaction at most: bounds how long a tick holds the event loop. */
 const tickCommands = 256
+/** So few commands do not wait for a sync under way: the server is idle, and what counts is when they are answered. */
+const fewCommands = 2
 /**
  * A log of 16 MiB before it is copied back (four times the default: each copy is two more fsyncs), 32 MiB of pages kept in memory, and a
- * short wait for a foreign writer: there should be none, and waiting holds the event loop.
+ * short wait for a foreign writer: there should be none, and waiting holds the event loop. COMMIT does not sync: `sqlite-sync.ts` does.
  */
-const pragmas = 'PRAGMA wal_autocheckpoint=4000; PRAGMA cache_size=-32768; PRAGMA busy_timeout=1000'
+const pragmas =
+  'PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=4000; PRAGMA cache_size=-32768; PRAGMA busy_timeout=1000'
 /** Prepared statements kept. Families are constant SQL but for lists of ids, so this is rarely reached. */
 const keptStatements = 500
 
@@ -32,8 +36,7 @@ export async function openSqliteStore({ path, clock }: { path: string; clock: Cl
   try {
     const store = new SqliteStore(
       opened(path, () => openSqlite(path)),
-      lock,
-      clock,
+      { path, lock, clock },
     )
     await store.run((tx) => migrate(tx))
     return store
@@ -41,45 +44,6 @@ export async function openSqliteStore({ path, clock }: { path: string; clock: Cl
     lock?.close()
     throw isDamaged(error) ? unopened(path, error) : error
   }
-}
-
-function isDamaged(error: unknown): boolean {
-  return !(error instanceof Problem) && /malformed|not a database|disk I\/O error/.test(messageOf(error))
-}
-
-/** Looked at before the lock is taken beside it: whose file it is, is not known yet. An empty file is a database without tables. */
-function refuseOtherFile(path: string): void {
-  const found = statSync(path, { throwIfNoEntry: false })
-  if (found === undefined || (found.isFile() && found.size === 0)) return
-  if (found.isFile() && opened(path, () => headOf(path)) === magic) return
-  const what = found.isDirectory() ? 'is a folder' : 'is no SQLite database'
-  throw new Problem('configuration', `${path} ${what}; move it away, or choose another file with --database`)
-}
-
-const magic = 'SQLite format 3\0'
-
-function headOf(path: string): string {
-  const file = openSync(path, 'r')
-  try {
-    const head = Buffer.alloc(magic.length)
-    return head.toString('latin1', 0, readSync(file, head))
-  } finally {
-    closeSync(file)
-  }
-}
-
-/** What SQLite or the system says of a file that cannot be opened, as a problem of the configuration. */
-function opened<T>(path: string, open: () => T): T {
-  try {
-    return open()
-  } catch (error) {
-    throw error instanceof Problem ? error : unopened(path, error)
-  }
-}
-
-function unopened(path: string, cause: unknown): Problem {
-  const detail = `the database ${path} cannot be opened (${messageOf(cause)}); choose another with --database`
-  return new Problem('configuration', detail, { cause })
 }
 
 /** A queued command: what to do inside the tick's transaction, and how to answer after it. */
@@ -100,6 +64,7 @@ class SqliteStore implements Store {
   readonly #db: DatabaseSync
   readonly #lock: DatabaseSync | null
   readonly #clock: Clock
+  readonly #sync: LogSync
   readonly #compiler = makeCompiler('sqlite')
   readonly #ears = new Ears()
   readonly #statements = new Map<string, Prepared>()
@@ -107,12 +72,15 @@ class SqliteStore implements Store {
   #flushing = false
   /** The command under way has run a statement that may have changed something. */
   #changed = false
+  /** One of the tick's commands has. */
+  #tickChanged = false
   #closed = false
 
-  constructor(db: DatabaseSync, lock: DatabaseSync | null, clock: Clock) {
+  constructor(db: DatabaseSync, place: { path: string; lock: DatabaseSync | null; clock: Clock }) {
     this.#db = db
-    this.#lock = lock
-    this.#clock = clock
+    this.#lock = place.lock
+    this.#clock = place.clock
+    this.#sync = new LogSync(place.path === ':memory:' ? null : place.path, () => this.#schedule())
     db.exec(pragmas)
   }
 
@@ -139,7 +107,11 @@ class SqliteStore implements Store {
     const changing = () => {
       throw new Error('a read does not notify')
     }
-    return driveNow(work({ ...this.#tx(this.#clock.now(), []), notify: changing }), this.#execute)
+    const found = driveNow(work({ ...this.#tx(this.#clock.now(), []), notify: changing }), this.#execute)
+    // What it saw may be a moment from being durable: nobody is told of what a power cut could still undo.
+    return new Promise<T>((resolve, reject) => {
+      this.#sync.after(false, (error) => (error === null ? resolve(found) : reject(unsynced(error))))
+    })
   }
 
   listen(hear: (note: Note) => void): () => void {
@@ -155,6 +127,7 @@ class SqliteStore implements Store {
     if (this.#closed) return
     this.#closed = true
     while (this.#queue.length > 0) this.#flush()
+    await this.#sync.close()
     this.#statements.clear()
     this.#db.close()
     this.#lock?.close()
@@ -164,14 +137,15 @@ class SqliteStore implements Store {
     return { dialect: 'sqlite', now, db: this.#compiler, notify: (note) => notes.push(note) }
   }
 
+  /** While a sync is under way, commands gather for the next transaction; its end calls again. */
   #schedule(): void {
-    if (this.#flushing) return
+    if (this.#flushing || this.#queue.length === 0 || this.#sync.full) return
     this.#flushing = true
     setImmediate(() => {
       this.#flushing = false
-      if (this.#queue.length === 0) return
+      if (this.#queue.length === 0 || (this.#sync.busy && this.#queue.length > fewCommands)) return
       this.#flush()
-      if (this.#queue.length > 0) this.#schedule()
+      this.#schedule()
     })
   }
 
@@ -179,16 +153,20 @@ class SqliteStore implements Store {
     const batch = this.#queue.splice(0, tickCommands)
     let done: Performed[]
     try {
+      if (this.#sync.failed !== null) throw unsynced(this.#sync.failed)
       done = this.#commit(batch)
     } catch (error) {
       if (this.#db.isTransaction) this.#db.exec('ROLLBACK')
-      const problem = new Problem('unavailable', `the database could not be written: ${messageOf(error)}`, {
-        cause: error,
-      })
+      const problem = error instanceof Problem ? error : unwritten(error)
       for (const queued of batch) queued.fail(problem)
       return
     }
-    for (const each of done) each.settle()
+    const changed = this.#tickChanged
+    this.#sync.after(changed, (error) => {
+      if (error === null) for (const each of done) each.settle()
+      else for (const queued of batch) queued.fail(unsynced(error))
+    })
+    // At once: whoever acts on a note is answered after a later sync, which covers this commit too.
     this.#ears.tell(coalesce(done.flatMap((each) => each.notes)))
   }
 
@@ -198,6 +176,7 @@ class SqliteStore implements Store {
    */
   #commit(batch: readonly Queued[]): Performed[] {
     const now = this.#clock.now()
+    this.#tickChanged = false
     this.#exec('BEGIN IMMEDIATE')
     const done: Performed[] = []
     for (const queued of batch) {
@@ -231,11 +210,15 @@ class SqliteStore implements Store {
   }
 
   readonly #execute = (query: Query): Rows => {
-    const { statement, answers, reads } = this.#prepare(query.sql)
-    if (!reads) this.#changed = true
+    const { statement, columns, reads } = this.#prepare(query.sql)
+    if (!reads) {
+      this.#changed = true
+      this.#tickChanged = true
+    }
     const parameters = query.parameters.map(bindable)
-    if (!answers) return { rows: [], changed: Number(statement.run(...parameters).changes) }
-    const rows = statement.all(...parameters)
+    if (columns.length === 0) return { rows: [], changed: Number(statement.run(...parameters).changes) }
+    const found = statement.all(...parameters) as unknown as SQLOutputValue[][] // it returns arrays: see #prepare
+    const rows = found.map((values) => rowOf(columns, values))
     return { rows, changed: rows.length }
   }
 
@@ -243,7 +226,10 @@ class SqliteStore implements Store {
     const kept = this.#statements.get(sql)
     if (kept !== undefined) return kept
     const statement = this.#db.prepare(sql)
-    const prepared = { statement, answers: statement.columns().length > 0, reads: /^\s*select\b/i.test(sql) }
+    const columns = statement.columns().map(({ name }) => name)
+    // Rows as objects come without a shape that the engine knows: each use of one is slower than making our own.
+    if (columns.length > 0) statement.setReturnArrays(true)
+    const prepared = { statement, columns, reads: /^\s*select\b/i.test(sql) }
     if (this.#statements.size >= keptStatements) {
       const oldest = this.#statements.keys().next().value
       if (oldest !== undefined) this.#statements.delete(oldest)
@@ -255,16 +241,27 @@ class SqliteStore implements Store {
 
 interface Prepared {
   readonly statement: StatementSync
-  /** Gives rows: a select, or a change with RETURNING. */
-  readonly answers: boolean
+  /** Names of what it gives; none when it is neither a select nor a change with RETURNING. */
+  readonly columns: readonly string[]
   /** Changes nothing. */
   readonly reads: boolean
 }
 
-function closedStore(): Problem {
-  return new Problem('unavailable', 'the store is closed; the server is stopping')
+function rowOf(columns: readonly string[], values: readonly SQLOutputValue[]): Row {
+  const row: Row = {}
+  for (let i = 0; i < columns.length; i += 1) row[columns[i] ?? ''] = values[i]
+  return row
 }
 
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+function unwritten(cause: unknown): Problem {
+  return new Problem('unavailable', `the database could not be written: ${messageOf(cause)}`, { cause })
+}
+
+function unsynced(cause: Error): Problem {
+  const detail = `the database could not be synced to disk: ${cause.message}; restart the server once the disk is well`
+  return new Problem('unavailable', detail, { cause })
+}
+
+function closedStore(): Problem {
+  return new Problem('unavailable', 'the store is closed; the server is stopping')
 }

@@ -6,6 +6,7 @@ import { evolve } from '../core/evolve.ts'
 import type { LogEntry } from '../core/log-entry.ts'
 import type { RetryPolicy } from '../core/retry.ts'
 import type { Task } from '../core/task.ts'
+import type { ReportFacts } from './persist.ts'
 import { saveChanges } from './persist.ts'
 import type { Cause, Tx, Work } from './port.ts'
 import type { Loaded } from './task-rows.ts'
@@ -13,6 +14,8 @@ import type { Loaded } from './task-rows.ts'
 export interface StepContext {
   readonly cause: Cause
   readonly policy: RetryPolicy
+  /** What the owner's final report said, when that is what moves the task. */
+  readonly report?: ReportFacts | undefined
 }
 
 /** Everything but birth and claim, which bring rows of their own. */
@@ -28,6 +31,8 @@ export function* step(tx: Tx, before: Loaded, command: StepCommand, context: Ste
   const { entries } = decision
   if (entries.length === 0) return { is: 'done', loaded: before, entries }
   const after = entries.reduce<Task>(evolve, before.task)
-  const [loaded = before] = yield* saveChanges(tx, [{ before, after, entries, cause: context.cause }])
+  const { cause, report } = context
+  const change = { before, after, entries, cause, ...(report === undefined ? {} : { report }) }
+  const [loaded = before] = yield* saveChanges(tx, [change])
   return { is: 'done', loaded, entries }
 }

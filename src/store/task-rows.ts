@@ -6,6 +6,7 @@ import type { AttemptId, DaemonId, TaskId } from '../core/id.ts'
 import type { AttemptReason } from '../core/reason.ts'
 import type { Requirements } from '../core/routing.ts'
 import type { Spent, Status, Task, TaskTerms } from '../core/task.ts'
+import { attemptColumns, taskColumns } from './columns.ts'
 import type { AttemptRecord, Outcome, TaskRecord, TaskSpec, Tx, Work } from './port.ts'
 import { all, parseJson, parseJsonOrNull, rowsOf } from './query.ts'
 import type { AttemptsTable, TasksTable } from './schema.ts'
@@ -20,6 +21,8 @@ export interface Loaded {
   readonly row: TaskRow
   readonly attemptRows: readonly AttemptRow[]
   readonly task: Task
+  /** The row's document, parsed. */
+  readonly doc: TaskDoc
 }
 
 export interface TaskDoc {
@@ -46,8 +49,24 @@ export function* lockTasks(tx: Tx, taskIds: readonly string[]): Work<Loaded[]> {
   const inOrder = piece(tx.dialect === 'postgres' ? 'order by t.seq for update of t' : '')
   const rows = yield* rowsOf(
     tx,
-    text<TaskRow>`select t.*, l.needs from tasks t join lanes l on l.id = coalesce(t.fallback_lane_id, t.lane_id)
+    text<TaskRow>`select ${piece(taskColumns)}, l.needs from tasks t join lanes l on l.id = coalesce(t.fallback_lane_id, t.lane_id)
       where t.id in (${list(taskIds)}) ${inOrder}`,
+  )
+  return yield* withLockedAttempts(tx, rows)
+}
+
+/** The task that an attempt belongs to, locked in the same way. */
+export function* lockTaskOfAttempt(tx: Tx, attemptId: string): Work<Loaded | null> {
+  return (yield* lockTasksOfAttempts(tx, [attemptId]))[0] ?? null
+}
+
+/** The same for several attempts; each task once, in no order that a caller may count on. */
+export function* lockTasksOfAttempts(tx: Tx, attemptIds: readonly string[]): Work<Loaded[]> {
+  const lock = piece(tx.dialect === 'postgres' ? 'order by t.seq for update of t' : '')
+  const rows = yield* rowsOf(
+    tx,
+    text<TaskRow>`select ${piece(taskColumns)}, l.needs from tasks t join lanes l on l.id = coalesce(t.fallback_lane_id, t.lane_id)
+      where t.id in (select task_id from attempts where id in (${list(attemptIds)})) ${lock}`,
   )
   return yield* withLockedAttempts(tx, rows)
 }
@@ -65,7 +84,7 @@ export function* recordsOf(tx: Tx, rows: readonly TaskRow[]): Work<TaskRecord[]>
 /** Loaded tasks as records, with what was salvaged. */
 export function* toRecords(tx: Tx, tasks: readonly Loaded[]): Work<TaskRecord[]> {
   const salvaged = tasks.flatMap((task) => task.attemptRows.filter((row) => row.salvaged > 0).map((row) => row.id))
-  if (salvaged.length === 0) return tasks.map((task) => toRecord(task, new Map()))
+  if (salvaged.length === 0) return tasks.map((task) => toRecord(task))
   const query = tx.db
     .selectFrom('salvage')
     .select(['attempt_id', 'at', 'kind', 'doc'])
@@ -79,7 +98,7 @@ export function* toRecords(tx: Tx, tasks: readonly Loaded[]): Work<TaskRecord[]>
       rows.map(({ at, kind, doc }) => ({ at, kind, detail: parseJson<{ detail: string }>(doc).detail })),
     )
   }
-  return tasks.map((task) => toRecord(task, shown))
+  return tasks.map((task) => toRecord(task, { salvage: shown }))
 }
 
 function* withAttempts(tx: Tx, rows: readonly TaskRow[], lock: ReturnType<typeof piece>): Work<Loaded[]> {
@@ -87,23 +106,24 @@ function* withAttempts(tx: Tx, rows: readonly TaskRow[], lock: ReturnType<typeof
   if (claimed.length === 0) return rows.map((row) => loadedOf(row, []))
   const attemptRows = yield* rowsOf(
     tx,
-    text<AttemptRow>`select * from attempts where task_id in (${list(claimed)}) order by task_id, n ${lock}`,
+    text<AttemptRow>`select ${piece(attemptColumns)} from attempts where task_id in (${list(claimed)}) order by task_id, n ${lock}`,
   )
   const byTask = Map.groupBy(attemptRows, (row) => row.task_id)
   return rows.map((row) => loadedOf(row, byTask.get(row.id) ?? []))
 }
 
 function loadedOf(row: TaskRow, attemptRows: readonly AttemptRow[]): Loaded {
+  const doc = parseJson<TaskDoc>(row.doc)
   const task: Task = {
     id: row.id as TaskId, // written from one
-    terms: parseJson<TaskDoc>(row.doc).terms,
+    terms: doc.terms,
     status: parseJson<Status>(row.status),
     spent: parseJson<Spent>(row.spent),
     epoch: row.epoch,
     version: row.version,
     attempts: attemptRows.map(attemptOf),
   }
-  return { row, attemptRows, task }
+  return { row, attemptRows, task, doc }
 }
 
 /** The state machine's part of an attempt row. The casts name what `persist.ts` wrote. */
@@ -136,15 +156,16 @@ function attemptOf(row: AttemptRow): Attempt {
   return ended
 }
 
-function toRecord(
-  { row, task, attemptRows }: Loaded,
-  salvage: ReadonlyMap<string, AttemptRecord['salvage']>,
+/** One of them; `needs` when they are at hand already. */
+export function toRecord(
+  { row, task, attemptRows, doc }: Loaded,
+  { salvage, needs }: { salvage?: ReadonlyMap<string, AttemptRecord['salvage']>; needs?: Requirements } = {},
 ): TaskRecord {
   const pinned = row.pin_until === null || row.fallback_lane_id === null ? null : row.pin_until
   return {
     task,
-    spec: parseJson<TaskDoc>(row.doc).spec,
-    needs: needsOf(row.needs),
+    spec: doc.spec,
+    needs: needs ?? needsOf(row.needs),
     teamId: row.team_id,
     priority: row.priority,
     runAt: row.run_at,
@@ -158,7 +179,7 @@ function toRecord(
     endedAt: row.ended_at,
     attempts: attemptRows.flatMap((attemptRow, i) => {
       const attempt = task.attempts[i]
-      return attempt === undefined ? [] : [attemptRecord(attemptRow, attempt, salvage.get(attemptRow.id) ?? [])]
+      return attempt === undefined ? [] : [attemptRecord(attemptRow, attempt, salvage?.get(attemptRow.id) ?? [])]
     }),
     sticky: pinned === null || row.sticky_daemon === null ? null : { daemonId: row.sticky_daemon, until: pinned },
   }
@@ -188,6 +209,7 @@ function attemptRecord(row: AttemptRow, attempt: Attempt, salvage: AttemptRecord
     harnessVersion: row.harness_version,
     model: row.model,
     containment: row.containment,
+    takesMessages: row.takes_messages === 1,
     sessionRef: row.session_ref,
     runningAt: row.running_at,
     leaseUntil: row.lease_until,

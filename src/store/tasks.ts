@@ -16,9 +16,9 @@ import type { NewTask, TaskRecord, Tx, Work } from './port.ts'
 import { all, change, first, rowsOf } from './query.ts'
 import type { Schema } from './schema.ts'
 import type { TaskRow } from './task-rows.ts'
-import { recordsOf, toRecords } from './task-rows.ts'
+import { recordsOf, toRecord } from './task-rows.ts'
 import { insertRows } from './text.ts'
-import { addRefs, watchCondition } from './waiters.ts'
+import { addRefs, conditionOf, watchCondition } from './waiters.ts'
 
 export interface Created {
   readonly taskId: TaskId
@@ -37,7 +37,7 @@ export function* createTask(tx: Tx, given: NewTask): Work<Created> {
   const sticky = given.stickyDaemon
   const pinned = sticky !== undefined && sticky.until > tx.now && given.needs.daemon === null
   const pinLane = pinned ? yield* laneFor(tx, { ...given.needs, daemon: sticky.daemonId }) : null
-  const condition = given.spec.claimCondition
+  const condition = conditionOf(given.spec)
   const found: Answer = condition === null ? { is: 'met' } : yield* watchCondition(tx, given.needs.teamId, condition)
   const { task, entries } = birth(given, found, tx.now)
   const row = {
@@ -58,9 +58,9 @@ export function* createTask(tx: Tx, given: NewTask): Work<Created> {
   tx.notify({ kind: 'task', teamId: row.team_id, taskId: given.id, state: row.state })
   if (row.claimable === 1) tx.notify({ kind: 'claimable', laneId: row.lane_id })
   // Written a moment ago in this transaction: reading it again would tell nothing new.
-  const stored = { ...row, seq: 0, needs: JSON.stringify(given.needs) }
-  const [record] = yield* toRecords(tx, [{ row: stored, attemptRows: [], task }])
-  if (record === undefined) throw new Error(`${given.id} has no record`)
+  const stored = { ...row, seq: 0, needs: '' }
+  const doc = { spec: given.spec, terms: given.terms }
+  const record = toRecord({ row: stored, attemptRows: [], task, doc }, { needs: given.needs })
   return { taskId: given.id, record, created: true }
 }
 
@@ -80,6 +80,12 @@ export function* tasksAmong(tx: Tx, teamId: string, ids: readonly string[]): Wor
 export function* taskById(tx: Tx, id: string): Work<TaskRecord | null> {
   const rows = yield* rowsOf(tx, sql<TaskRow>`${selectTask} where t.id = ${id}`)
   return (yield* recordsOf(tx, rows))[0] ?? null
+}
+
+/** The task that an attempt of the team is of. */
+export function* taskOfAttempt(tx: Tx, teamId: string, attemptId: string): Work<TaskRecord | null> {
+  const row = yield* first(tx.db.selectFrom('attempts').select('task_id').where('id', '=', attemptId).compile())
+  return row === null ? null : yield* getTask(tx, teamId, row.task_id)
 }
 
 export interface TaskQuery {
@@ -112,9 +118,10 @@ export function* listTasks(
   return { records: yield* recordsOf(tx, shown), nextCursor }
 }
 
-const selectTask = sql`select t.*, l.needs from tasks t join lanes l on l.id = coalesce(t.fallback_lane_id, t.lane_id)`
+export const selectTask = sql`select t.*, l.needs from tasks t join lanes l on l.id = coalesce(t.fallback_lane_id, t.lane_id)`
 
-function filters(query: TaskQuery) {
+/** The conditions of a list on tasks `t` joined with their lanes `l`. */
+export function filters(query: Omit<TaskQuery, 'limit'>) {
   const { states = [], repo, harness, daemon, label, correlationId, cursor } = query
   const found = [sql`t.team_id = ${query.teamId}`]
   if (states.length > 0) found.push(sql`t.state in (${sql.join(states)})`)
@@ -150,7 +157,8 @@ function placeOf(cursor: string): number {
 
 function birth(given: NewTask, found: Answer, now: number): { task: Task; entries: readonly LogEntry[] } {
   const waitOn: WaitReason[] = []
-  if (found.is !== 'met') waitOn.push('condition')
+  if (found.is !== 'met') waitOn.push(given.spec.claimCondition === null ? 'session_busy' : 'condition')
+  if (given.spec.held === true) waitOn.push('held')
   if (given.runAt !== null && given.runAt > now) waitOn.push('run_at')
   const born = decided(null, { type: 'create', taskId: given.id, terms: given.terms, waitOn }, now)
   const task = evolved(null, born)

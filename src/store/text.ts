@@ -21,6 +21,8 @@ interface List {
 interface Piece {
   readonly sql: string
 }
+/** A value as its database is given it. */
+type Placed = Value | { readonly json: string }
 
 /** SQL as a template: each value becomes a parameter, a `list` as many as it holds, a `piece` is put in as it is. */
 export function text<T>(strings: TemplateStringsArray, ...values: readonly Value[]): Text<T> {
@@ -42,20 +44,55 @@ export function forUpdate({ dialect }: Tx, of = ''): Piece {
   return piece(dialect === 'postgres' ? `for update ${of}` : '')
 }
 
-export function compileText(dialect: Dialect, { strings, values }: Text<unknown>): Query {
-  const parameters: Scalar[] = []
-  const place = (value: Scalar): string => {
-    parameters.push(value)
-    return dialect === 'sqlite' ? '?' : `$${parameters.length}`
+export function compileText(dialect: Dialect, { strings, values: given }: Text<unknown>): Query {
+  const values = dialect === 'postgres' ? given.map(asOne) : given
+  const parameters = parametersOf(values)
+  const known = kept.get(strings)
+  if (known?.dialect === dialect && known.shapes.every((shape, i) => shape === shapeOf(values[i] ?? null)))
+    return { sql: known.sql, parameters }
+  let n = 0
+  const place = () => {
+    n += 1
+    return dialect === 'sqlite' ? '?' : `$${n}`
   }
   let sql = strings[0] ?? ''
   values.forEach((value, i) => {
-    if (value === null || typeof value !== 'object') sql += place(value)
+    if (value === null || typeof value !== 'object') sql += place()
     else if ('sql' in value) sql += value.sql
+    else if ('json' in value) sql += `select json_array_elements_text(${place()}::json)`
     else sql += value.list.map(place).join(', ')
     sql += strings[i + 1] ?? ''
   })
+  kept.set(strings, { dialect, shapes: values.map(shapeOf), sql })
   return { sql, parameters }
+}
+
+/** Null: a parameter. What else decides the text: a piece's SQL, a list's length. */
+type Shape = string | number | null
+
+/** What a template became the last time: the same string each time, so that its prepared statement is found without a look at its characters. */
+const kept = new WeakMap<readonly string[], { dialect: Dialect; shapes: readonly Shape[]; sql: string }>()
+
+function shapeOf(value: Placed): Shape {
+  if (value === null || typeof value !== 'object') return null
+  if ('json' in value) return -1
+  return 'sql' in value ? value.sql : value.list.length
+}
+
+/** Several ids as one parameter: the text is then the same however many there are, and stays prepared. */
+function asOne(value: Value): Placed {
+  if (value === null || typeof value !== 'object' || 'sql' in value || value.list.length < 2) return value
+  return value.list.every((each) => typeof each === 'string') ? { json: JSON.stringify(value.list) } : value
+}
+
+function parametersOf(values: readonly Placed[]): Scalar[] {
+  const parameters: Scalar[] = []
+  for (const value of values) {
+    if (value === null || typeof value !== 'object') parameters.push(value)
+    else if ('list' in value) parameters.push(...value.list)
+    else if ('json' in value) parameters.push(value.json)
+  }
+  return parameters
 }
 
 /** Inserts rows of equal shape: on PostgreSQL in one statement, on SQLite one by one, which is as fast and keeps one statement prepared. */
@@ -85,34 +122,55 @@ export function* updateRow<T extends 'tasks' | 'attempts'>(
 ): Work<number> {
   const columns = Object.keys(set)
   const parameters: unknown[] = Object.values(set)
-  const place = (n: number) => (tx.dialect === 'sqlite' ? '?' : `$${n}`)
-  let sql = `update ${table} set ${columns.map((column, i) => `${column} = ${place(i + 1)}`).join(', ')} where id = ${place(columns.length + 1)}`
   parameters.push(id)
-  if (version !== undefined) {
-    parameters.push(version)
-    sql += ` and version = ${place(parameters.length)}`
-  }
+  if (version !== undefined) parameters.push(version)
+  const form = version === undefined ? 'update' : 'update of a version'
+  const sql = written(`${tx.dialect} ${form} ${table}`, columns, () => {
+    const place = (n: number) => (tx.dialect === 'sqlite' ? '?' : `$${n}`)
+    const sets = columns.map((column, i) => `${column} = ${place(i + 1)}`).join(', ')
+    const fence = version === undefined ? '' : ` and version = ${place(columns.length + 2)}`
+    return `update ${table} set ${sets} where id = ${place(columns.length + 1)}${fence}`
+  })
   const { changed } = yield { sql, parameters }
   return changed
 }
 
-const inserts = new Map<string, string>()
-
 function insertSql(dialect: Dialect, table: string, columns: readonly string[], rows: number): string {
-  const names = columns.join(', ')
-  const key = `${dialect} ${table} ${rows} ${names}`
-  const known = inserts.get(key)
-  if (known !== undefined) return known
+  return written(`${dialect} insert ${table} ${rows}`, columns, () => newInsert(dialect, table, columns, rows))
+}
+
+interface Written {
+  readonly columns: readonly string[]
+  readonly sql: string
+}
+
+const statements = new Map<string, Written[]>()
+
+/** The text of a statement of this form on these columns; made once. */
+function written(form: string, columns: readonly string[], make: () => string): string {
+  const alike = statements.get(form) ?? []
+  const known = alike.find((each) => sameColumns(each.columns, columns))
+  if (known !== undefined) return known.sql
+  const sql = make()
+  if (alike.length < keptForms && statements.size < keptForms) statements.set(form, [...alike, { columns, sql }])
+  return sql
+}
+
+function sameColumns(a: readonly string[], b: readonly string[]): boolean {
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i += 1) if (a[i] !== b[i]) return false
+  return true
+}
+
+/** Tables, their column sets and batch sizes that occur are few; anything beyond is made anew. */
+const keptForms = 200
+
+function newInsert(dialect: Dialect, table: string, columns: readonly string[], rows: number): string {
   let n = 0
   const place = () => {
     n += 1
     return dialect === 'sqlite' ? '?' : `$${n}`
   }
   const tuple = () => `(${columns.map(place).join(', ')})`
-  const sql = `insert into ${table} (${names}) values ${Array.from({ length: rows }, tuple).join(', ')}`
-  if (inserts.size < keptInserts) inserts.set(key, sql)
-  return sql
+  return `insert into ${table} (${columns.join(', ')}) values ${Array.from({ length: rows }, tuple).join(', ')}`
 }
-
-/** Tables and batch sizes that occur are few; anything beyond is made anew. */
-const keptInserts = 500

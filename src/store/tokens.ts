@@ -1,7 +1,8 @@
 // Tokens: bearer tokens, page sessions and one-time sign-ins. Only hashes are stored.
 
 import type { Selectable } from 'kysely'
-import type { Scope, TokenView } from '../protocol/fleet.ts'
+import type { Role } from '../core/role.ts'
+import type { AccountKind, Scope, TokenView } from '../protocol/access.ts'
 import type { Tx, Work } from './port.ts'
 import { all, change, first, parseJson } from './query.ts'
 import type { Schema } from './schema.ts'
@@ -16,12 +17,16 @@ export interface NewToken {
   readonly teamId: string
   readonly scopes: readonly Scope[]
   readonly kind: TokenKind
+  /** Whose it is. */
+  readonly accountId: string | null
   readonly createdBy: string
   readonly expiresAt: number | null
 }
 
 export interface TokenRecord extends TokenView {
   readonly kind: TokenKind
+  readonly accountId: string | null
+  readonly accountKind: AccountKind
 }
 
 export function* createToken(tx: Tx, given: NewToken): Work<TokenRecord> {
@@ -37,21 +42,22 @@ export function* createToken(tx: Tx, given: NewToken): Work<TokenRecord> {
     expires_at: given.expiresAt,
     last_used_at: null,
     revoked_at: null,
+    account_id: given.accountId,
   }
   yield* change(tx.db.insertInto('tokens').values(row).compile())
-  return recordOf(row)
+  return recordOf({ ...row, ...(yield* accountColumns(tx, given.accountId)) })
 }
 
 /** The token with this hash; null when there is none, or it is revoked, expired or a sign-in (which only `consumeSignIn` takes). */
 export function* findTokenByHash(tx: Tx, hash: string): Work<TokenRecord | null> {
-  const row = yield* first(tx.db.selectFrom('tokens').selectAll().where('hash', '=', hash).compile())
+  const row = yield* first(withAccount(tx).where('tokens.hash', '=', hash).compile())
   return row === null || row.kind === 'sign_in' || !valid(row, tx.now) ? null : recordOf(row)
 }
 
 /** The team's tokens, without sessions and sign-ins; not the revoked ones. By age. */
 export function* listTokens(tx: Tx, teamId: string): Work<TokenRecord[]> {
-  const query = tx.db.selectFrom('tokens').selectAll().where('team_id', '=', teamId).where('kind', '=', 'token')
-  const rows = yield* all(query.where('revoked_at', 'is', null).orderBy('created_at').compile())
+  const query = withAccount(tx).where('tokens.team_id', '=', teamId).where('tokens.kind', '=', 'token')
+  const rows = yield* all(query.where('tokens.revoked_at', 'is', null).orderBy('tokens.created_at').compile())
   return rows.map(recordOf)
 }
 
@@ -85,7 +91,31 @@ export function* consumeSignIn(tx: Tx, hash: string): Work<TokenRecord | null> {
     .where('kind', '=', 'sign_in')
     .where('revoked_at', 'is', null)
   const row = yield* first(update.returningAll().compile())
-  return row === null || !valid({ ...row, revoked_at: null }, tx.now) ? null : recordOf(row)
+  if (row === null || !valid({ ...row, revoked_at: null }, tx.now)) return null
+  return recordOf({ ...row, ...(yield* accountColumns(tx, row.account_id)) })
+}
+
+interface AccountColumns {
+  readonly account_name: string | null
+  readonly account_kind: AccountKind | null
+  readonly account_role: Role | null
+}
+
+const columns = [
+  'accounts.name as account_name',
+  'accounts.kind as account_kind',
+  'accounts.role as account_role',
+] as const
+
+function withAccount(tx: Tx) {
+  const joined = tx.db.selectFrom('tokens').leftJoin('accounts', 'accounts.id', 'tokens.account_id')
+  return joined.selectAll('tokens').select(columns)
+}
+
+function* accountColumns(tx: Tx, id: string | null): Work<AccountColumns> {
+  const none = { account_name: null, account_kind: null, account_role: null }
+  if (id === null) return none
+  return (yield* first(tx.db.selectFrom('accounts').select(columns).where('id', '=', id).compile())) ?? none
 }
 
 type TokenRow = Selectable<Schema['tokens']>
@@ -94,12 +124,18 @@ function valid(row: TokenRow, now: number): boolean {
   return row.revoked_at === null && (row.expires_at === null || row.expires_at > now)
 }
 
-function recordOf(row: TokenRow): TokenRecord {
+function recordOf(row: TokenRow & AccountColumns): TokenRecord {
+  const scopes = parseJson<Scope[]>(row.scopes)
   return {
     id: row.id,
     name: row.name,
     teamId: row.team_id,
-    scopes: parseJson<Scope[]>(row.scopes),
+    scopes,
+    accountId: row.account_name === null ? null : row.account_id,
+    account: row.account_name,
+    accountKind: row.account_kind ?? 'service',
+    // A token from before there were accounts may what it could.
+    role: row.account_role ?? (scopes.includes('admin') ? 'owner' : 'member'),
     kind: row.kind as TokenKind, // written from this union
     createdAt: row.created_at,
     createdBy: row.created_by,

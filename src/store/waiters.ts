@@ -4,17 +4,29 @@ import { sql } from 'kysely'
 import type { Answer, Condition, Known } from '../core/condition.ts'
 import { evaluate, namedTasks } from '../core/condition.ts'
 import type { RetryPolicy } from '../core/retry.ts'
+import type { Requirements } from '../core/routing.ts'
 import type { TaskStateName, Verdict } from '../core/task.ts'
-import type { Cause, Tx, Work } from './port.ts'
+import { terminalStates } from '../core/task.ts'
+import type { Cause, TaskSpec, Tx, Work } from './port.ts'
 import { all, change, parseJson, rowsOf } from './query.ts'
+import { pinToSeat } from './seat.ts'
 import { step } from './step.ts'
-import type { Loaded, TaskDoc } from './task-rows.ts'
+import type { Loaded } from './task-rows.ts'
 import { lockTask } from './task-rows.ts'
 
 interface KnownRow {
   readonly id: string
   readonly state: string
   readonly verdict: string | null
+  /** Attempts that have not ended. */
+  readonly open: number
+}
+
+/** What a task waits for: its own condition, and the task before it in its session. */
+export function conditionOf({ claimCondition, continueFrom }: TaskSpec): Condition | null {
+  if (continueFrom === null) return claimCondition
+  const before: Condition = { op: 'task_over', taskId: continueFrom.task }
+  return claimCondition === null ? before : { op: 'all', conditions: [claimCondition, before] }
 }
 
 /**
@@ -25,7 +37,7 @@ export function* watchCondition(tx: Tx, teamId: string, condition: Condition): W
   const rows = yield* rowsOf(
     tx,
     sql<KnownRow>`update tasks set watched = 1 where id in (${sql.join(namedTasks(condition))}) and team_id = ${teamId}
-      returning id, state, verdict`,
+      returning id, state, verdict, ${openAttempts} as open`,
   )
   return answer(condition, rows)
 }
@@ -53,22 +65,29 @@ export function* settleWaiters(tx: Tx, changed: readonly Loaded[], policy: Retry
 export function* reconsider(tx: Tx, taskId: string, cause: Cause, policy: RetryPolicy): Work<Loaded | null> {
   const loaded = yield* lockTask(tx, taskId)
   if (loaded === null || loaded.row.state !== 'waiting') return null
-  const { claimCondition } = parseJson<TaskDoc>(loaded.row.doc).spec
-  const found = claimCondition === null ? met : yield* look(tx, loaded.row.team_id, claimCondition)
-  if (found.is === 'open') return null
+  const { spec } = loaded.doc
+  const condition = conditionOf(spec)
+  const found = condition === null ? met : yield* look(tx, loaded.row.team_id, condition)
+  if (found.is === 'open' || (spec.held === true && found.is === 'met')) return null
   if (found.is === 'met' && loaded.row.run_at !== null && loaded.row.run_at > tx.now) return null
   const command =
     found.is === 'met' ? { type: 'ready' as const } : { type: 'unsatisfiable' as const, detail: found.because }
   const stepped = yield* step(tx, loaded, command, { cause, policy })
   yield* change(tx.db.deleteFrom('condition_refs').where('task_id', '=', taskId).compile())
-  return stepped.is === 'done' ? stepped.loaded : null
+  if (stepped.is !== 'done') return null
+  const needs: Requirements = parseJson(loaded.row.needs)
+  if (spec.continueFrom !== null) yield* pinToSeat(tx, { id: taskId, needs, from: spec.continueFrom.task })
+  return stepped.loaded
 }
+
+const openAttempts = sql`(select count(*) from attempts a where a.task_id = tasks.id and a.open = 1)`
 
 const met: Answer = { is: 'met' }
 
 function* look(tx: Tx, teamId: string, condition: Condition): Work<Answer> {
-  const query = tx.db.selectFrom('tasks').select(['id', 'state', 'verdict']).where('id', 'in', namedTasks(condition))
-  return answer(condition, yield* all(query.where('team_id', '=', teamId).compile()))
+  const rows = sql<KnownRow>`select id, state, verdict, ${openAttempts} as open from tasks
+    where id in (${sql.join(namedTasks(condition))}) and team_id = ${teamId}`
+  return answer(condition, yield* rowsOf(tx, rows))
 }
 
 function answer(condition: Condition, rows: readonly KnownRow[]): Answer {
@@ -76,7 +95,8 @@ function answer(condition: Condition, rows: readonly KnownRow[]): Answer {
   return evaluate(condition, (taskId) => known.get(taskId) ?? null)
 }
 
-function toKnown({ state, verdict }: KnownRow): Known {
+function toKnown({ state, verdict, open }: KnownRow): Known {
+  const over = open === 0 && (terminalStates as readonly string[]).includes(state)
   // Both columns are written from these unions.
-  return { state: state as TaskStateName, verdict: verdict as Verdict | null }
+  return { state: state as TaskStateName, verdict: verdict as Verdict | null, over }
 }

@@ -6,12 +6,14 @@ import { cidOfJson } from '../../lib/cid.ts'
 import type { NumberedEvent } from '../../protocol/events.ts'
 import type { FromDaemonBody } from '../../protocol/link.ts'
 import { appendEvents } from '../../store/events.ts'
-import type { TaskRecord } from '../../store/port.ts'
-import type { FinalReport } from '../../store/reports.ts'
+import type { Store, TaskRecord, Tx, Work } from '../../store/port.ts'
+import type { FinalReport, ReportAnswer } from '../../store/reports.ts'
 import { report } from '../../store/reports.ts'
-import { openRequest } from '../../store/requests.ts'
+import { openRequest, withdrawRequest } from '../../store/requests.ts'
 import { addSalvage } from '../../store/salvage.ts'
+import { rememberSession } from '../../store/sessions.ts'
 import type { Plane } from '../plane.ts'
+import { ReportQueue } from './report-queue.ts'
 
 /** The claim that a message speaks for. */
 export interface Claim {
@@ -34,8 +36,8 @@ export async function storeResult(plane: Plane, daemonId: string, body: Ending):
 }
 
 export async function storeFailure(plane: Plane, daemonId: string, body: FromDaemonBody<'fail'>): Promise<TaskRecord> {
-  const { reason, detail, resetAt } = body
-  return storeReport(plane, daemonId, { ...reported(body), kind: 'fail', reason, detail, resetAt })
+  const { reason, detail, resetAt, stays = false } = body
+  return storeReport(plane, daemonId, { ...reported(body), kind: 'fail', reason, detail, resetAt, stays })
 }
 
 /** The owner gives the attempt back: the task goes to the queue, and it costs no attempt. */
@@ -61,20 +63,50 @@ export async function storeRequest(plane: Plane, daemonId: string, body: FromDae
   if (answer.is === 'refused') throw refused(answer.refusal)
 }
 
+export async function storeWithdrawal(
+  plane: Plane,
+  daemonId: string,
+  { requestId, ...claim }: FromDaemonBody<'withdraw'>,
+): Promise<void> {
+  const answer = await plane.store.run((tx) => withdrawRequest(tx, { daemonId, ...claim }, requestId))
+  if (answer.is === 'refused') throw refused(answer.refusal)
+}
+
 async function storeReport(plane: Plane, daemonId: string, said: FinalReport): Promise<TaskRecord> {
-  const answer = await plane.store.run((tx) => report(tx, daemonId, said, plane.settings.retry))
+  const remember = function* (tx: Tx, answered: ReportAnswer): Work<void> {
+    if (answered.is === 'done') yield* rememberSession(tx, answered.record, said.attemptId)
+  }
+  const answer =
+    plane.store.dialect === 'postgres'
+      ? await reportsOf(plane).add({ daemonId, said }, remember)
+      : await plane.store.run(function* (tx) {
+          const answered = yield* report(tx, daemonId, said, plane.settings.retry)
+          yield* remember(tx, answered)
+          return answered
+        })
   if (answer.is === 'refused') throw refused(answer.refusal)
   return answer.record
 }
 
+const queues = new WeakMap<Store, ReportQueue>()
+
+/** One queue for all daemons of a store. */
+function reportsOf(plane: Plane): ReportQueue {
+  const known = queues.get(plane.store)
+  if (known !== undefined) return known
+  const made = new ReportQueue(plane)
+  queues.set(plane.store, made)
+  return made
+}
+
 function reported(body: Ending) {
-  const { attemptId, epoch, exitCode, signal, usage, costUsd, evidence, withheld, sessionRef } = body
+  const { attemptId, epoch, exitCode, signal, usage, costUsd, evidence, withheld, sessionRef, sessionCid = null } = body
   const output = body.output ?? null
   const outputCid = output === null ? null : cidOfJson(output)
   return {
     attemptId,
     epoch,
-    outcome: { exitCode, signal, usage, costUsd, evidence, output, outputCid, withheld, sessionRef },
+    outcome: { exitCode, signal, usage, costUsd, evidence, output, outputCid, withheld, sessionRef, sessionCid },
   }
 }
 

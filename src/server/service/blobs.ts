@@ -1,9 +1,13 @@
 // Blobs: bytes under their content id, each visible to the teams that brought it.
 
 import { Problem } from '../../core/problem.ts'
+import { openAttempt } from '../../core/task.ts'
+import { cidOf } from '../../lib/cid.ts'
 import { cidRule } from '../../protocol/operations.ts'
 import { addBlob, hasBlob } from '../../store/blobs.ts'
+import { taskOfAttempt } from '../../store/tasks.ts'
 import type { Caller, Plane } from '../plane.ts'
+import { continuationOf } from './continuing.ts'
 
 /** Stores bytes; the blob store recomputes their id and refuses another. The row is written last: what is listed is there. */
 export async function putBlob(
@@ -20,6 +24,15 @@ export async function putBlob(
   return { cid, bytes: bytes.length }
 }
 
+/** What a person uploads: the server names it. */
+export async function uploadBlob(
+  plane: Plane,
+  caller: Caller,
+  bytes: Uint8Array,
+): Promise<{ cid: string; bytes: number }> {
+  return putBlob(plane, caller, cidOf(bytes), bytes)
+}
+
 /** Throws `not_found` for bytes that another team brought. */
 export async function getBlob(plane: Plane, teamId: string, cid: string): Promise<Uint8Array> {
   requireCid(cid)
@@ -29,6 +42,23 @@ export async function getBlob(plane: Plane, teamId: string, cid: string): Promis
     throw new Problem('not_found', `blob ${cid} is not in this server's data folder; all replicas have to share one`)
   if (bytes === null) throw new Problem('not_found', `there is no blob ${cid}`)
   return bytes
+}
+
+/** For the host that runs an attempt: only what that attempt goes on from, and its task's files. Throws `not_found` for all else. */
+export async function getAttemptBlob(
+  plane: Plane,
+  teamId: string,
+  { id, cid }: { readonly id: string; readonly cid: string },
+): Promise<Uint8Array> {
+  const named = await plane.store.read(function* (tx) {
+    const record = yield* taskOfAttempt(tx, teamId, id)
+    const open = record === null ? null : openAttempt(record.task)
+    if (record === null || open?.id !== id) return []
+    const from = yield* continuationOf(tx, record)
+    return [from?.diffCid, from?.sessionCid, ...record.spec.attachments.map((each) => each.cid)]
+  })
+  if (!named.includes(cid)) throw new Problem('not_found', `attempt ${id} needs no blob ${cid}`)
+  return getBlob(plane, teamId, cid)
 }
 
 function requireCid(cid: string): void {

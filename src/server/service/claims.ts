@@ -4,6 +4,7 @@ import { Problem } from '../../core/problem.ts'
 import { isTerminal, openAttempt } from '../../core/task.ts'
 import type { ProfileView } from '../../protocol/fleet.ts'
 import type { Assignment } from '../../protocol/link.ts'
+import type { Continuation } from '../../protocol/session.ts'
 import type { TaskRecord } from '../../store/port.ts'
 import { getTask } from '../../store/tasks.ts'
 import type { Plane } from '../plane.ts'
@@ -17,7 +18,11 @@ export async function requireUnended({ store }: Plane, teamId: string, taskId: s
 }
 
 /** The open attempt of a task as an assignment; null when it has none. */
-export function assignmentOf(record: TaskRecord, profile: ProfileView | null): Assignment | null {
+export function assignmentOf(
+  record: TaskRecord,
+  profile: ProfileView | null,
+  continuation: Continuation | null = null,
+): Assignment | null {
   const open = openAttempt(record.task)
   if (open === null) return null
   const task = viewTask(record)
@@ -46,10 +51,16 @@ export function assignmentOf(record: TaskRecord, profile: ProfileView | null): A
       checkTimeoutMs: task.checkTimeoutMs,
       onStall: task.onStall,
       stallTimeoutMs: task.stallTimeoutMs,
+      outputSchema: task.outputSchema,
+      onRateLimit: task.onRateLimit,
       correlationId: task.correlationId,
       hops: task.hops,
       createdBy: task.createdBy,
+      interactive: task.interactive,
+      context: [...record.spec.context],
+      attachments: record.spec.attachments.map(({ name, cid }) => ({ name, cid })),
     },
     profile,
+    continuation,
   }
 }

@@ -3,13 +3,14 @@
 import { Problem } from '../../core/problem.ts'
 import type { Offer } from '../../core/routing.ts'
 import type { Candidate } from '../../core/why-queued.ts'
-import type { DaemonView, ProfileView } from '../../protocol/fleet.ts'
+import type { DaemonView, HarnessFound, ProfileView } from '../../protocol/fleet.ts'
 import type { DaemonRecord } from '../../store/daemons.ts'
 import { findDaemon, removeDaemon as forget, setDraining, listDaemons as storedDaemons } from '../../store/daemons.ts'
 import { sendMessage } from '../../store/messages.ts'
 import { listRepos as storedRepos } from '../../store/repos.ts'
 import type { AskedOf } from '../handler.ts'
 import type { Caller, Plane } from '../plane.ts'
+import { until } from './times.ts'
 
 export async function listDaemons(plane: Plane, caller: Caller): Promise<{ items: DaemonView[] }> {
   const records = await plane.store.read((tx) => storedDaemons(tx, caller.teamId))
@@ -56,8 +57,8 @@ export function offerOf(record: DaemonRecord, profiles: readonly ProfileView[]):
     labels,
     types,
     repos: repos.filter((repo) => repo.problem === null).map((repo) => repo.slug),
-    harnesses: harnesses.filter((found) => found.ready).map((found) => found.name),
-    unnamed: harnesses.filter((found) => found.ready && found.explicit !== true).map((found) => found.name),
+    harnesses: harnesses.filter(usable).map((found) => found.name),
+    unnamed: harnesses.filter((found) => usable(found) && found.explicit !== true).map((found) => found.name),
     profiles: record.profiles.flatMap((id) => {
       const profile = profiles.find((each) => each.id === id)
       return profile === undefined ? [] : [{ id, harness: profile.settings.harness ?? null }]
@@ -66,12 +67,24 @@ export function offerOf(record: DaemonRecord, profiles: readonly ProfileView[]):
   }
 }
 
+/** A quota is spent for as long as the daemon says so: it registers anew when it returns, and its clock is the one that knows. */
+function usable({ ready, exhaustedUntil }: HarnessFound): boolean {
+  return ready && exhaustedUntil === undefined
+}
+
 /** The same with its load, for the sentence about why a task is queued. `profiles`: at least those it serves. */
-export function candidateOf(record: DaemonRecord, profiles: readonly ProfileView[]): Candidate {
+export function candidateOf(record: DaemonRecord, profiles: readonly ProfileView[], now: number): Candidate {
   const { name, draining, running, maxAgents, shortOf } = record
   const problems = record.harnesses.filter((found) => found.problem !== null && found.explicit !== true)
   const harnessProblems = new Map(problems.map((found) => [found.name, found.problem ?? '']))
-  return { offer: offerOf(record, profiles), name, draining, running, maxAgents, shortOf, harnessProblems }
+  const spent = new Map(
+    record.harnesses.flatMap((found) =>
+      found.ready && found.exhaustedUntil !== undefined
+        ? [[found.name, until(found.exhaustedUntil, now)] as const]
+        : [],
+    ),
+  )
+  return { offer: offerOf(record, profiles), name, draining, running, maxAgents, shortOf, harnessProblems, spent }
 }
 
 function viewDaemon({

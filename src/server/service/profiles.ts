@@ -2,27 +2,33 @@
 
 import { Problem } from '../../core/problem.ts'
 import { makeId } from '../../lib/ids.ts'
-import type { ProfileView } from '../../protocol/fleet.ts'
+import type { ProfileSettings, ProfileView } from '../../protocol/fleet.ts'
+import type { Tx, Work } from '../../store/port.ts'
 import * as profiles from '../../store/profiles.ts'
 import type { AskedOf } from '../handler.ts'
 import type { Caller, Plane } from '../plane.ts'
+import { refuseContradictions, warningsOf } from './profile-settings.ts'
 import { requireHarness } from './task-names.ts'
 
 export async function createProfile(plane: Plane, { caller, body }: AskedOf<'createProfile'>): Promise<ProfileView> {
   const id = makeId('prof', plane.clock.now())
   const { name, ...settings } = body
+  refuseContradictions(settings)
   return plane.store.run(function* (tx) {
     if (settings.harness !== undefined) yield* requireHarness(tx, caller.teamId, settings.harness)
-    return yield* profiles.createProfile(tx, { id, teamId: caller.teamId, name, settings })
+    const made = yield* profiles.createProfile(tx, { id, teamId: caller.teamId, name, settings })
+    return { ...made, ...(yield* advice(tx, caller, settings)) }
   })
 }
 
 export async function replaceProfile(plane: Plane, asked: AskedOf<'replaceProfile'>): Promise<ProfileView> {
   const { caller, params, body } = asked
   const { name, ...settings } = body
+  refuseContradictions(settings)
   const next = await plane.store.run(function* (tx) {
     if (settings.harness !== undefined) yield* requireHarness(tx, caller.teamId, settings.harness)
-    return yield* profiles.replaceProfile(tx, caller.teamId, params.id, { name, settings })
+    const made = yield* profiles.replaceProfile(tx, caller.teamId, params.id, { name, settings })
+    return made === null ? null : { ...made, ...(yield* advice(tx, caller, settings)) }
   })
   if (next === null) throw none(params.id)
   return next
@@ -41,6 +47,11 @@ export async function readProfile(plane: Plane, caller: Caller, idOrName: string
 /** Throws `in_use` while a task that has not ended allows it. */
 export async function removeProfile(plane: Plane, caller: Caller, idOrName: string): Promise<undefined> {
   if (!(await plane.store.run((tx) => profiles.removeProfile(tx, caller.teamId, idOrName)))) throw none(idOrName)
+}
+
+function* advice(tx: Tx, { teamId }: Caller, settings: ProfileSettings): Work<Pick<ProfileView, 'warnings'>> {
+  const warnings = yield* warningsOf(tx, teamId, settings)
+  return warnings.length === 0 ? {} : { warnings }
 }
 
 function none(idOrName: string): Problem {

@@ -11,6 +11,9 @@ import type { NewTask, TaskRecord, TaskSpec, Tx, Work } from '../../store/port.t
 import { getTask, tasksAmong } from '../../store/tasks.ts'
 import type { Caller } from '../plane.ts'
 import { taskTimeouts } from '../settings.ts'
+import { attached } from './attachments.ts'
+import { continuing } from './continuing.ts'
+import { refuseUnfitSchema } from './output-schema.ts'
 import type { Resolved } from './task-names.ts'
 import { resolveNames } from './task-names.ts'
 
@@ -23,15 +26,19 @@ export interface Draft {
 
 /** Turns a checked body into a new task. Throws Problem: `unknown_*`, `contradiction`, `too_large`, `hops_exceeded`, `invalid_request`. */
 export function* draftTask(tx: Tx, draft: Draft): Work<NewTask> {
-  const { id, caller, body } = draft
+  const { id, caller } = draft
+  const earlier = yield* continuing(tx, caller.teamId, draft.body)
+  const body = earlier?.body ?? draft.body
   refuseUnfit(body, tx.now)
   const names = yield* resolveNames(tx, caller.teamId, body)
   const cause = yield* findCause(tx, caller.teamId, body.causeId)
   yield* requireNamedTasks(tx, caller.teamId, body)
   const workspace = workspaceOf(body, names)
+  refuseSameSlug(body, names)
+  const attachments = yield* attached(tx, caller.teamId, body.attachments ?? [])
   return {
     id,
-    spec: specOf(body, names, workspace),
+    spec: { ...specOf(body, names, workspace), attachments, continueFrom: earlier?.continued ?? null },
     needs: {
       teamId: caller.teamId,
       pool: names.poolId,
@@ -46,7 +53,7 @@ export function* draftTask(tx: Tx, draft: Draft): Work<NewTask> {
     terms: {
       maxAttempts: body.maxAttempts ?? 3,
       retryOn: [...new Set(body.retryOn ?? [])],
-      expect: body.expect ?? 'nothing',
+      expect: body.expect ?? (body.outputSchema === undefined ? 'nothing' : 'output'),
       review: body.review ?? 'none',
       expiresAt: body.expiresAt ?? null,
     },
@@ -56,7 +63,9 @@ export function* draftTask(tx: Tx, draft: Draft): Work<NewTask> {
     causeId: body.causeId ?? null,
     hops: hopsAfter(cause),
     createdBy: caller.actor,
-    idempotency: draft.idempotencyKey === null ? null : { key: draft.idempotencyKey, bodyHash: cidOfJson(body) },
+    idempotency: draft.idempotencyKey === null ? null : { key: draft.idempotencyKey, bodyHash: cidOfJson(draft.body) },
+    ...(earlier?.sessionKey == null ? {} : { sessionKey: earlier.sessionKey }),
+    ...(earlier?.sticky == null ? {} : { stickyDaemon: earlier.sticky }),
   }
 }
 
@@ -64,6 +73,7 @@ function refuseUnfit(body: TaskCreate, now: number): void {
   const bytes = Buffer.byteLength(body.prompt)
   if (bytes > limits.promptBytes)
     throw new Problem('too_large', `the prompt has ${bytes} bytes; the limit is ${limits.promptBytes} bytes`)
+  if (body.outputSchema !== undefined) refuseUnfitSchema(body.outputSchema)
   if (body.expiresAt !== undefined && body.expiresAt <= now)
     throw new Problem('invalid_request', `expiresAt ${body.expiresAt} is in the past; the server's time is ${now}`)
   if (body.expiresAt !== undefined && body.runAt !== undefined && body.expiresAt <= body.runAt)
@@ -116,6 +126,14 @@ function workspaceOf({ workspace, repo }: TaskCreate, { profiles }: Resolved): T
   return { mode, scope: workspace?.scope ?? 'attempt', base }
 }
 
+/** With several profiles it is known only at the claim which one counts; then the task's own text wins. */
+function refuseSameSlug({ context = [] }: TaskCreate, { profiles }: Resolved): void {
+  const [only] = profiles.length === 1 ? profiles : []
+  const same = context.find(({ slug }) => only?.settings.context?.some((each) => each.slug === slug))
+  if (only === undefined || same === undefined) return
+  throw new Problem('contradiction', `context ${same.slug} is there twice: in the task and in profile ${only.name}`)
+}
+
 /** A profile's own values count where it is the only one allowed; otherwise the daemon applies them when one is chosen. */
 function specOf(body: TaskCreate, { profiles }: Resolved, workspace: TaskSpec['workspace']): TaskSpec {
   const only = profiles.length === 1 ? profiles[0]?.settings : undefined
@@ -128,15 +146,21 @@ function specOf(body: TaskCreate, { profiles }: Resolved, workspace: TaskSpec['w
     workspace,
     checks: body.checks ?? [],
     budgets: body.budgets ?? {},
-    runningTimeoutMs: body.runningTimeoutMs ?? only?.runningTimeoutMs ?? taskTimeouts.runningMs,
+    // a person ends an interactive run, and its silence is theirs
+    runningTimeoutMs:
+      body.runningTimeoutMs ?? only?.runningTimeoutMs ?? (body.interactive === true ? 0 : taskTimeouts.runningMs),
     setupTimeoutMs: body.setupTimeoutMs ?? taskTimeouts.setupMs,
     checkTimeoutMs: body.checkTimeoutMs ?? taskTimeouts.checkMs,
     failover: body.failover ?? 'patient',
     onStall: body.onStall ?? 'notify',
-    stallTimeoutMs: body.stallTimeoutMs ?? defaultStallMs,
+    stallTimeoutMs: body.stallTimeoutMs ?? (body.interactive === true ? 0 : defaultStallMs),
+    onRateLimit: body.onRateLimit ?? null,
+    outputSchema: body.outputSchema ?? null,
     claimCondition: body.claimCondition ?? null,
     continueFrom: null,
-    context: [],
+    ...(body.hold === true ? { held: true } : {}),
+    ...(body.interactive === true ? { interactive: true } : {}),
+    context: body.context ?? [],
     attachments: [],
   }
 }

@@ -2,6 +2,7 @@
 
 import { isOpen } from '../../core/attempt.ts'
 import type { Status } from '../../core/task.ts'
+import type { ContextEntry } from '../../protocol/context.ts'
 import type { AttemptView, TaskView } from '../../protocol/task.ts'
 import { defaultStallMs } from '../../protocol/task.ts'
 import type { AttemptRecord, TaskRecord } from '../../store/port.ts'
@@ -24,13 +25,15 @@ export function viewTask(record: TaskRecord, { why = null, stalledBefore = 0 }: 
     failover: spec.failover ?? 'patient',
     onStall: spec.onStall ?? 'notify',
     stallTimeoutMs: spec.stallTimeoutMs ?? defaultStallMs,
+    onRateLimit: spec.onRateLimit ?? null,
+    outputSchema: spec.outputSchema ?? null,
     ...task.terms,
     retryOn: [...task.terms.retryOn],
     ...needs,
     profiles: [...needs.profiles],
     labels: [...needs.labels],
     checks: [...spec.checks],
-    context: [...spec.context],
+    context: spec.context.map(viewContext),
     attachments: [...spec.attachments],
     priority: record.priority,
     runAt: record.runAt,
@@ -38,13 +41,20 @@ export function viewTask(record: TaskRecord, { why = null, stalledBefore = 0 }: 
     causeId: record.causeId,
     hops: record.hops,
     epoch: task.epoch,
+    openRequests: record.attempts.reduce((sum, { attempt, asks }) => sum + (isOpen(attempt) ? asks : 0), 0),
     createdAt: record.createdAt,
     createdBy: record.createdBy,
     queuedAt: record.queuedAt,
     endedAt: record.endedAt,
     why,
-    attempts: record.attempts.map((attempt) => viewAttempt(attempt, stalledBefore)),
+    // the silence of an interactive run is a person's
+    attempts: record.attempts.map((attempt) => viewAttempt(attempt, spec.interactive === true ? 0 : stalledBefore)),
   }
+}
+
+/** Without its text: a list of tasks would carry each of them. */
+function viewContext({ slug, binding, text }: ContextEntry): TaskView['context'][number] {
+  return { slug, binding: binding ?? 'user_inline', bytes: Buffer.byteLength(text) }
 }
 
 type StatusView = Pick<TaskView, 'reason' | 'detail' | 'verdict' | 'notBefore'>
@@ -99,6 +109,7 @@ function viewAttempt(record: AttemptRecord, stalledBefore: number): AttemptView 
     profileId: record.profileId,
     profileCid: record.profileCid,
     containment: record.containment,
+    takesMessages: isOpen(attempt) && record.takesMessages,
     startedAt: attempt.claimedAt,
     runningAt: record.runningAt,
     leaseExpiresAt: record.leaseUntil,
@@ -113,6 +124,8 @@ function viewAttempt(record: AttemptRecord, stalledBefore: number): AttemptView 
     evidence: outcome?.evidence ?? null,
     output: outcome?.output ?? null,
     outputCid: outcome?.outputCid ?? null,
+    sessionRef: record.sessionRef,
+    sessionCid: outcome?.sessionCid ?? null,
     withheld: [...(outcome?.withheld ?? [])],
     salvage: [...record.salvage],
   }

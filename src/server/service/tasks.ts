@@ -11,7 +11,7 @@ import { sendMessage } from '../../store/messages.ts'
 import { listPools } from '../../store/pools.ts'
 import type { TaskRecord, Tx, Work } from '../../store/port.ts'
 import { listProfiles } from '../../store/profiles.ts'
-import { getTask, listTasks as storedTasks, createTask as storeTask } from '../../store/tasks.ts'
+import { getTask, listTasks as storedTasks, createTask as storeTask, taskById } from '../../store/tasks.ts'
 import { transition } from '../../store/transition.ts'
 import type { AskedOf } from '../handler.ts'
 import type { Caller, Plane } from '../plane.ts'
@@ -29,11 +29,21 @@ export async function createTask(plane: Plane, asked: AskedOf<'createTask'>): Pr
   const create = function* (tx: Tx) {
     return (yield* storeTask(tx, yield* draftTask(tx, { id, caller, body, idempotencyKey }))).record
   }
-  return viewTask(await plane.store.run(create, { group: true, independent: true }))
+  // One that joins a session looks at what others of that session made: those in the same transaction would not see each other. Attached files are rows that several may touch.
+  const joins =
+    body.continueFrom !== undefined || body.workspace?.scope === 'session' || (body.attachments ?? []).length > 0
+  return viewTask(await plane.store.run(create, joins ? {} : { group: true, independent: true }))
 }
 
 export async function readTask(plane: Plane, teamId: string, id: string): Promise<TaskView> {
   return plane.store.read((tx) => readWithWhy(plane, tx, teamId, id))
+}
+
+/** The team a task belongs to: for the server's own work, never for a caller's request. */
+export async function teamOfTask(plane: Plane, id: string): Promise<string | null> {
+  return plane.store.read(function* (tx) {
+    return (yield* taskById(tx, id))?.teamId ?? null
+  })
 }
 
 /** The task, and whether anything more can happen in its transcript. */
@@ -97,6 +107,20 @@ export async function retryTask(plane: Plane, { caller, params }: AskedOf<'retry
   return changeTask(plane, caller, params.id, { type: 'retry', by: caller.actor })
 }
 
+/** Ends the agent of an interactive task, whose work is then captured. Throws `invalid_state` where no such agent runs. */
+export async function finishTask(plane: Plane, { caller, params }: AskedOf<'finishTask'>): Promise<TaskView> {
+  return plane.store.run(function* (tx) {
+    const record = yield* requireTask(tx, caller.teamId, params.id)
+    const open = openAttempt(record.task)
+    if (record.spec.interactive !== true)
+      throw new Problem('invalid_state', `${params.id} is not interactive: it ends by itself, or by cancel`)
+    if (open === null || open.state !== 'running')
+      throw new Problem('invalid_state', `${params.id} is ${record.task.status.state}; no agent of it runs`)
+    yield* sendMessage(tx, open.daemonId, 'finish', { attemptId: open.id, by: caller.actor })
+    return yield* viewWithWhy(plane, tx, record)
+  })
+}
+
 export async function acceptTask(plane: Plane, { caller, params, body }: AskedOf<'acceptTask'>): Promise<TaskView> {
   return changeTask(plane, caller, params.id, { type: 'accept', by: caller.actor, message: body.message ?? '' })
 }
@@ -150,7 +174,9 @@ function* viewWithWhy({ settings }: Plane, tx: Tx, record: TaskRecord): Work<Tas
   if (needs.pool !== null) named.push(...(yield* listPools(tx, teamId)))
   const profiles = yield* listProfiles(tx, teamId)
   named.push(...profiles)
-  const candidates = daemons.filter((each) => each.connectionId !== null).map((each) => candidateOf(each, profiles))
+  const candidates = daemons
+    .filter((each) => each.connectionId !== null)
+    .map((each) => candidateOf(each, profiles, now))
   const names = new Map(named.map((each) => [each.id, each.name]))
   return viewTask(record, {
     why: whyNotAtWork(record, { now, stalledBefore, candidates, names }),

@@ -30,6 +30,8 @@ export async function whoami(plane: Plane, caller: Caller): Promise<Output<'whoa
     tokenId: caller.tokenId,
     team,
     scopes: [...caller.scopes],
+    role: caller.role,
+    account: caller.account,
     server: { version: plane.version, protocol: protocolVersion, store: plane.store.dialect },
   }
 }

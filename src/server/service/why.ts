@@ -2,12 +2,14 @@
 
 import { isOpen } from '../../core/attempt.ts'
 import type { Condition } from '../../core/condition.ts'
+import type { WaitReason } from '../../core/task.ts'
 import { openAttempt } from '../../core/task.ts'
 import type { Candidate } from '../../core/why-queued.ts'
 import { whyQueued } from '../../core/why-queued.ts'
 import { formatDuration } from '../../lib/duration.ts'
 import type { TaskRecord } from '../../store/port.ts'
 import { stalledSince } from './task-view.ts'
+import { time, until } from './times.ts'
 
 /** What the sentence may need to know. `names`: id → name, so that it speaks of pools and profiles as people do. */
 export interface WhyFacts {
@@ -34,7 +36,7 @@ export function whyNotAtWork(record: TaskRecord, facts: WhyFacts): string | null
       if (status.notBefore > facts.now) return `${lastFailure(record)}; it is tried again at ${time(status.notBefore)}`
       return named(whyQueued(record.needs, facts.candidates), facts.names)
     case 'parked':
-      return parked(record, status.why, status.until)
+      return status.why === 'quota' ? parkedForQuota(record, facts.now) : hostOffline(record, status.until)
     case 'running':
       return stalled(record, facts.stalledBefore)
     case 'preparing':
@@ -56,7 +58,7 @@ function lastFailure({ attempts }: TaskRecord): string {
 
 function stalled({ attempts, spec }: TaskRecord, before: number): string | null {
   const last = attempts.at(-1)
-  const since = last === undefined ? null : stalledSince(last, before)
+  const since = last === undefined || spec.interactive === true ? null : stalledSince(last, before)
   if (since === null) return null
   const { onStall, stallTimeoutMs } = spec
   const waits = onStall === 'notify' || stallTimeoutMs === 0
@@ -65,22 +67,35 @@ function stalled({ attempts, spec }: TaskRecord, before: number): string | null 
   return `stalled: no word from the agent since ${time(since)}; ${next}`
 }
 
-function waitsFor({ spec, runAt }: TaskRecord, on: 'condition' | 'run_at' | 'session_busy'): string {
+function waitsFor({ spec, runAt }: TaskRecord, on: WaitReason): string {
   switch (on) {
     case 'condition':
       return spec.claimCondition === null ? 'waits for its condition' : `waits for ${words(spec.claimCondition)}`
     case 'run_at':
       return runAt === null ? 'waits for its time' : `waits until ${time(runAt)}`
     case 'session_busy':
-      return 'waits for another task of its session to end'
+      return spec.continueFrom === null
+        ? 'waits for another task of its session to end'
+        : `waits for ${spec.continueFrom.task}, the task before it in its session, to end`
+    case 'held':
+      return 'held: it waits until somebody lets it go'
   }
 }
 
-function parked({ task, attempts }: TaskRecord, why: 'quota' | 'host_offline', until: number): string {
-  if (why === 'quota') return `parked until ${time(until)}: the quota of the account is spent`
+/** Which account's, as far as the attempt tells, and whether anybody else may take it meanwhile. */
+function parkedForQuota({ task, attempts }: TaskRecord, now: number): string {
+  const { status } = task
+  if (status.state !== 'parked') return 'parked'
+  const last = attempts.at(-1)
+  const of = last === undefined ? '' : ` of ${last.harness ?? 'the agent'} on ${last.daemonName}`
+  const next = status.stays === true ? 'it waits for that' : 'whoever has quota left may take it before'
+  return `parked ${until(status.until, now)}: the quota${of} is spent; ${next}`
+}
+
+function hostOffline({ task, attempts }: TaskRecord, graceUntil: number): string {
   const open = openAttempt(task)
   const host = attempts.find((each) => each.attempt.id === open?.id)?.daemonName ?? 'its host'
-  return `parked: ${host} is not heard; it may come back until ${time(until)}, then another host may take the task`
+  return `parked: ${host} is not heard; it may come back until ${time(graceUntil)}, then another host may take the task`
 }
 
 function words(condition: Condition): string {
@@ -89,6 +104,8 @@ function words(condition: Condition): string {
       return `${condition.taskId} to be ${condition.statuses.join(' or ')}`
     case 'task_accepted':
       return `${condition.taskId} to be accepted`
+    case 'task_over':
+      return `${condition.taskId} to end`
     case 'all':
     case 'any': {
       const parts = condition.conditions.map((each) => ('conditions' in each ? `(${words(each)})` : words(each)))
@@ -99,9 +116,4 @@ function words(condition: Condition): string {
 
 function named(sentence: string, names: ReadonlyMap<string, string>): string {
   return sentence.replace(/\b[a-z]+_[0-9a-z]{26}\b/g, (id) => names.get(id) ?? id)
-}
-
-/** To the second, in UTC: the reader's zone is not known here. */
-function time(at: number): string {
-  return `${new Date(at).toISOString().slice(0, 19)}Z`
 }

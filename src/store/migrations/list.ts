@@ -1,6 +1,11 @@
 // All migrations, oldest first. Append only.
 
 import { first } from './0001-first.ts'
+import { requests } from './0002-requests.ts'
+import { sessions } from './0003-sessions.ts'
+import { causes } from './0004-causes.ts'
+import { audit } from './0005-audit.ts'
+import { access } from './0006-access.ts'
 import type { Migration } from './migration.ts'
 
-export const migrations: readonly Migration[] = [first]
+export const migrations: readonly Migration[] = [first, requests, sessions, causes, audit, access]

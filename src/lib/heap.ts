@@ -1,0 +1,11 @@
+// Keeps the memory of a process small that is there all day and does little at a time.
+
+import { setFlagsFromString } from 'node:v8'
+
+/**
+ * To be called at the start of such a process. V8 lets the space for new objects grow to 48 MiB under any load and keeps it; without that
+ * a daemon with 100 agents takes 50 MB less, for somewhat more frequent collections of a space that is nearly empty each time.
+ */
+export function keepHeapSmall(): void {
+  setFlagsFromString('--semi-space-growth-factor=1')
+}

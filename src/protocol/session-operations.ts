@@ -1,0 +1,93 @@
+// Operations on sessions and on the messages that wait for an agent.
+
+import { z } from 'zod'
+import { page, pageQuery } from './names.ts'
+import type { Operation } from './operation.ts'
+import { session } from './session.ts'
+import { task } from './task.ts'
+
+const prompt = z
+  .string()
+  .min(1)
+  .refine((text) => text.trim() !== '', 'a message needs words')
+
+export const sessionOperations = {
+  sendMessage: {
+    method: 'POST',
+    path: '/v1/tasks/:id/messages',
+    scope: 'user',
+    tag: 'sessions',
+    summary:
+      'Say something to a task’s agent: at once where it takes words at work, else as the next task of its session, in order',
+    body: z.strictObject({
+      text: prompt,
+      now: z.boolean().optional().describe('To the agent at work; refused where it takes no words or is not at work'),
+      hold: z.boolean().optional().describe('Keep it until it is let go'),
+    }),
+    answer: 'json',
+    output: z.object({
+      delivered: z.enum(['now', 'queued']),
+      task: task.describe('The running one, or the one that was made for the message'),
+    }),
+    status: 201,
+    idempotent: true,
+  },
+  listMessages: {
+    method: 'GET',
+    path: '/v1/tasks/:id/messages',
+    scope: 'user',
+    tag: 'sessions',
+    summary: 'What waits to be said in a task’s session, in order',
+    answer: 'json',
+    output: z.object({ items: z.array(task) }),
+  },
+  editMessage: {
+    method: 'POST',
+    path: '/v1/tasks/:id/prompt',
+    scope: 'user',
+    tag: 'sessions',
+    summary: 'Other words for a task that still waits',
+    body: z.strictObject({ text: prompt }),
+    answer: 'json',
+    output: task,
+  },
+  holdTask: {
+    method: 'POST',
+    path: '/v1/tasks/:id/hold',
+    scope: 'user',
+    tag: 'sessions',
+    summary: 'Hold a task that waits, or let it go',
+    body: z.strictObject({ on: z.boolean() }),
+    answer: 'json',
+    output: task,
+  },
+  listSessions: {
+    method: 'GET',
+    path: '/v1/sessions',
+    scope: 'user',
+    tag: 'sessions',
+    summary: 'Conversations that can be gone on with, the latest first',
+    query: pageQuery,
+    answer: 'json',
+    output: page(session),
+  },
+  getSession: {
+    method: 'GET',
+    path: '/v1/sessions/:id',
+    scope: 'user',
+    tag: 'sessions',
+    summary: 'One session, by the id of any of its tasks',
+    answer: 'json',
+    output: session,
+  },
+  closeSession: {
+    method: 'POST',
+    path: '/v1/sessions/:id/close',
+    scope: 'user',
+    tag: 'sessions',
+    summary: 'Take no more tasks into a session',
+    body: z.strictObject({}),
+    answer: 'json',
+    output: session,
+  },
+} as const satisfies Record<string, Operation>

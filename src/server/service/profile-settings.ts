@@ -1,0 +1,54 @@
+// Whether a profile's settings can be meant: what contradicts itself is refused, what the catalog of models advises against is said.
+
+import { Problem } from '../../core/problem.ts'
+import type { ProfileSettings } from '../../protocol/fleet.ts'
+import type { ModelView } from '../../protocol/models.ts'
+import type { Tx, Work } from '../../store/port.ts'
+import { catalog } from './models.ts'
+
+/** Throws `contradiction`, naming both sides. */
+export function refuseContradictions(settings: ProfileSettings): void {
+  const { model, provider, autonomy, autoApprove = [], requiredEnv = [], passEnv = [], harness } = settings
+  const [prefix] = model?.includes('/') === true ? model.split('/') : []
+  if (provider !== undefined && prefix !== undefined && prefix !== provider && isProvider(prefix))
+    throw new Problem('contradiction', `model ${model} is not one of provider ${provider}`)
+  if (autoApprove.length > 0 && autonomy !== undefined && autonomy !== 'ask')
+    throw new Problem('contradiction', `autoApprove does not go with autonomy ${autonomy}: nothing is asked then`)
+  const reserved = [...requiredEnv, ...passEnv].find((name) => /^(CAPSTAN_|npm_|NPM_)/.test(name))
+  if (reserved !== undefined)
+    throw new Problem('contradiction', `the variable ${reserved} never reaches an agent; use another name`)
+  if (harness !== 'shell') return
+  const useless = (
+    ['provider', 'model', 'thinkingLevel', 'temperature', 'topP', 'topK', 'maxOutputTokens'] as const
+  ).find((key) => settings[key] !== undefined)
+  if (useless !== undefined)
+    throw new Problem('contradiction', `${useless} does not go with harness shell: a script has no model`)
+}
+
+/** A model's own name may have a slash too; only these are taken for a provider's. */
+function isProvider(prefix: string): boolean {
+  return ['anthropic', 'openai', 'google', 'azure', 'mistral', 'groq', 'xai', 'deepseek', 'openrouter'].includes(prefix)
+}
+
+/** What the catalog says against the settings; nothing for a model that it does not know. */
+export function* warningsOf(tx: Tx, teamId: string, settings: ProfileSettings): Work<string[]> {
+  if (settings.model === undefined) return []
+  const known = (yield* catalog(tx, teamId)).find((model) => isMeant(model, settings))
+  if (known === undefined) return []
+  const { supportsTools, contextWindow, thinkingLevels } = known.capabilities
+  const { thinkingLevel, maxOutputTokens } = settings
+  const name = `${known.provider}/${known.name}`
+  const warnings: string[] = []
+  if (thinkingLevel !== undefined && thinkingLevels?.includes(thinkingLevel) === false)
+    warnings.push(`the catalog gives ${name} no thinking level ${thinkingLevel}, only ${thinkingLevels.join(', ')}`)
+  if (maxOutputTokens !== undefined && contextWindow !== undefined && maxOutputTokens > contextWindow)
+    warnings.push(`maxOutputTokens ${maxOutputTokens} is more than the context window of ${name}, ${contextWindow}`)
+  if (supportsTools === false) warnings.push(`the catalog says that ${name} has no tools; agents need them`)
+  return warnings
+}
+
+function isMeant({ provider, name }: ModelView, settings: ProfileSettings): boolean {
+  const model = settings.model?.toLowerCase() ?? ''
+  if (model === `${provider}/${name}`) return true
+  return model === name && (settings.provider === undefined || settings.provider === provider)
+}
