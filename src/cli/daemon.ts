@@ -6,6 +6,7 @@ import { onlyKeys } from '../core/routing.ts'
 import type { RunningDaemon } from '../daemon/daemon.ts'
 import type { Transport } from '../daemon/link/dial.ts'
 import { camelValues } from '../lib/config.ts'
+import { keepHeapSmall } from '../lib/heap.ts'
 import { type Log, makeLog } from '../lib/log.ts'
 import type { Connection } from './connection.ts'
 import { readConnection, useProxies } from './connection.ts'
@@ -56,6 +57,7 @@ async function runDaemon(flags: DaemonFlags, mode: Mode, context: Context): Prom
   const dataDir = dataDirOf(context, flags.data)
   const settings = camelValues<typeof settingsOfDaemon>(resolveDaemonOptions(flags, context))
   const log = makeLog(context.env.CAPSTAN_LOG ?? (process.stderr.isTTY ? 'warn' : 'info'))
+  keepHeapSmall()
   const daemon = await startHere({ connection, dataDir, settings, mode, log }, context)
   const { url, token } = connection
   if (mode.mode === 'poll') writeRunning(dataDir, 'daemon', { url, token, daemonId: daemon.daemonId, pid: process.pid })
@@ -133,6 +135,7 @@ export async function startHere(
     heartbeatIntervalMs: settings.heartbeatInterval ?? null,
     checkpointIntervalMs: settings.checkpointInterval ?? null,
     flushIntervalMs: settings.flushInterval ?? null,
+    runAs: settings.runAs ?? null,
     secretDir: settings.secretDir === undefined ? null : resolve(context.cwd, settings.secretDir),
     ...mode,
     version: context.version,

@@ -14,6 +14,11 @@ export const entries: readonly Entry[] = [
     load: async () => (await import('./task/verbs.ts')).task,
   },
   {
+    name: 'session',
+    summary: 'Conversations that outlive a task',
+    load: async () => (await import('./session/verbs.ts')).session,
+  },
+  {
     name: 'repo',
     summary: 'The repositories this host serves',
     load: async () => (await import('./repo/verbs.ts')).repo,
@@ -39,6 +44,11 @@ export const entries: readonly Entry[] = [
     load: async () => (await import('./host/verbs.ts')).restore,
   },
   {
+    name: 'mcp',
+    summary: 'Tasks as MCP tools, for editors and agents',
+    load: async () => (await import('./mcp-options.ts')).mcp,
+  },
+  {
     name: 'gc',
     summary: 'Clean up what runs left on this host',
     load: async () => (await import('./host/gc-options.ts')).gc,
@@ -49,9 +59,19 @@ export const entries: readonly Entry[] = [
     load: async () => (await import('./fleet/verbs.ts')).profile,
   },
   {
+    name: 'model',
+    summary: 'What is known of models',
+    load: async () => (await import('./fleet/access-verbs.ts')).model,
+  },
+  {
     name: 'pool',
     summary: 'Hosts that stand for each other',
     load: async () => (await import('./fleet/verbs.ts')).pool,
+  },
+  {
+    name: 'member',
+    summary: 'People and service accounts, and their roles',
+    load: async () => (await import('./fleet/access-verbs.ts')).member,
   },
   {
     name: 'token',

@@ -1,5 +1,7 @@
-// The options of the verbs about pools, profiles, tokens and teams.
+// The options of the verbs about pools, profiles, models, members, tokens and teams.
 
+import { roles } from '../../core/role.ts'
+import { thinkingLevels } from '../../core/thinking.ts'
 import type { OptionSpec } from '../spec.ts'
 
 export const poolAddOptions = [
@@ -7,7 +9,7 @@ export const poolAddOptions = [
     name: 'connector',
     kind: 'text',
     value: 'NAME',
-    summary: 'Token whose daemons may join, or `me`; default: every daemon of the team',
+    summary: 'Member whose daemons may join, or `me`; default: every daemon of the team',
   },
 ] as const satisfies readonly OptionSpec[]
 
@@ -15,10 +17,31 @@ export const profileOptions = [
   { name: 'description', kind: 'text', value: 'TEXT', summary: 'What it is for' },
   { name: 'harness', kind: 'text', value: 'NAME', summary: 'Agent CLI' },
   { name: 'model', kind: 'text', value: 'NAME', summary: 'Model, as the agent CLI calls it' },
+  { name: 'provider', kind: 'text', value: 'NAME', summary: 'Whose model it is' },
+  { name: 'thinking', kind: 'text', value: 'LEVEL', choices: thinkingLevels, summary: 'How much the model thinks' },
+  { name: 'temperature', kind: 'amount', min: 0, max: 2, value: 'N', summary: 'Of the model' },
+  { name: 'top-p', kind: 'amount', min: 0, max: 1, value: 'N', summary: 'Of the model' },
+  { name: 'top-k', kind: 'count', min: 1, value: 'N', summary: 'Of the model' },
+  { name: 'max-output-tokens', kind: 'count', min: 1, value: 'N', summary: 'Of one answer' },
+  {
+    name: 'context',
+    kind: 'list',
+    value: 'FILE[:HOW]',
+    summary: 'Text for each agent, as skill, context_inline, prompt_prefix or user_inline (repeatable)',
+  },
   { name: 'autonomy', kind: 'text', value: 'HOW', choices: ['full', 'edit', 'ask'], summary: 'What it may do unasked' },
   { name: 'max-turns', kind: 'count', min: 1, value: 'N', summary: 'End after so many turns' },
   { name: 'max-bash-timeouts', kind: 'count', min: 1, value: 'N', summary: 'End after so many hung commands' },
   { name: 'timeout', kind: 'duration', value: 'DUR', summary: 'Agent time' },
+  { name: 'session-ttl', kind: 'duration', value: 'DUR', summary: 'How long a conversation may be gone on with' },
+  { name: 'workspace-ttl', kind: 'duration', value: 'DUR', summary: 'How long a host keeps a run’s folder' },
+  {
+    name: 'on-rate-limit',
+    kind: 'text',
+    value: 'WHAT',
+    choices: ['wait', 'park', 'failover'],
+    summary: 'When the quota is spent',
+  },
   {
     name: 'required-env',
     kind: 'list',
@@ -48,6 +71,7 @@ export const profileOptions = [
     choices: ['worktree', 'shared', 'scratch'],
     summary: 'Allowed modes, the default first',
   },
+  { name: 'sandbox', kind: 'text', value: 'FILE', summary: 'Sandbox settings as TOML; see docs/sandbox.md' },
 ] as const satisfies readonly OptionSpec[]
 
 export const tokenAddOptions = [
@@ -59,6 +83,35 @@ export const tokenAddOptions = [
     choices: ['user', 'admin', 'daemon'],
     summary: 'What it may do; default: user',
   },
+  { name: 'account', kind: 'text', value: 'NAME', summary: 'Member it is for; default: one of the token’s name' },
   { name: 'team', kind: 'text', value: 'NAME', summary: 'Default: yours' },
   { name: 'expires', kind: 'text', value: 'TIME', summary: 'Date, or span such as 720h; default: never' },
 ] as const satisfies readonly OptionSpec[]
+
+export const modelListOptions = [
+  { name: 'provider', kind: 'text', value: 'NAME', summary: 'Only this one’s' },
+] as const satisfies readonly OptionSpec[]
+
+export const modelOptions = [
+  { name: 'display-name', kind: 'text', value: 'TEXT', summary: 'What people call it' },
+  { name: 'description', kind: 'text', value: 'TEXT', summary: 'What it is good for' },
+  { name: 'context-window', kind: 'count', min: 1, value: 'TOKENS', summary: 'How much it takes in' },
+  {
+    name: 'thinking',
+    kind: 'list',
+    commas: true,
+    value: 'LEVEL',
+    choices: thinkingLevels,
+    summary: 'Thinking levels that it has (repeatable)',
+  },
+  { name: 'tools', kind: 'flag', summary: 'It can use tools', negated: 'It cannot use tools' },
+] as const satisfies readonly OptionSpec[]
+
+const roleOption = { name: 'role', kind: 'text', value: 'ROLE', choices: roles, summary: 'What it may do' } as const
+
+export const memberAddOptions = [
+  roleOption,
+  { name: 'service', kind: 'flag', summary: 'A service account instead of a person' },
+] as const satisfies readonly OptionSpec[]
+
+export const memberSetOptions = [{ ...roleOption, required: true }] as const satisfies readonly OptionSpec[]

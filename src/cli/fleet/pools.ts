@@ -1,6 +1,6 @@
 // capstan pool add, ls, show, rm
 
-import type { PoolView } from '../../protocol/fleet.ts'
+import type { Output } from '../../protocol/operations.ts'
 import { connect } from '../connection.ts'
 import type { Context } from '../context.ts'
 import { plural, relative } from '../render/figures.ts'
@@ -43,7 +43,7 @@ export async function showPool({ args }: Given<typeof none>, context: Context): 
   return 0
 }
 
-function page(pool: PoolView, { terminal, clock }: Context): readonly string[] {
+function page(pool: Output<'getPool'>, { terminal, clock }: Context): readonly string[] {
   const pairs = [
     ['name', oneLine(pool.name)],
     ['id', pool.id],
@@ -51,7 +51,16 @@ function page(pool: PoolView, { terminal, clock }: Context): readonly string[] {
     ['daemons', plural(pool.daemons, 'daemon')],
     ['created', relative(pool.createdAt, clock.now())],
   ] as const
-  return pairLines(pairs, terminal.style)
+  const rows = pool.hosts.map(({ name, connected, draining, running, maxAgents }) => [
+    oneLine(name),
+    connected ? (draining ? 'draining' : 'connected') : 'away',
+    `${running}/${maxAgents}`,
+  ])
+  const table = { head: ['DAEMON', 'STATE', 'AGENTS'], rows, flexible: 0 }
+  return [
+    ...pairLines(pairs, terminal.style),
+    ...(rows.length === 0 ? [] : ['', ...tableLines(table, terminal.width, terminal.style)]),
+  ]
 }
 
 export async function removePool({ args }: Given<typeof none>, context: Context): Promise<number> {

@@ -1,7 +1,15 @@
 // capstan profile add, ls, show, set, rm
 
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { parse } from 'smol-toml'
+import { Problem } from '../../core/problem.ts'
 import { formatDuration } from '../../lib/duration.ts'
+import { messageOf } from '../../lib/error-text.ts'
+import type { ContextEntry } from '../../protocol/context.ts'
 import type { ProfileSettings, ProfileView } from '../../protocol/fleet.ts'
+import type { SandboxSettings } from '../../protocol/sandbox.ts'
+import { sandboxSettings } from '../../protocol/sandbox.ts'
 import { connect } from '../connection.ts'
 import type { Context } from '../context.ts'
 import { relative } from '../render/figures.ts'
@@ -9,13 +17,14 @@ import { pairLines, tableLines } from '../render/table.ts'
 import { oneLine } from '../render/visible.ts'
 import { wrap } from '../render/wrap.ts'
 import type { Given, none } from '../spec.ts'
+import { readContextFiles } from './context-files.ts'
 import type { profileOptions } from './options.ts'
 
 type Settings = Given<typeof profileOptions>
 
 export async function addProfile(given: Settings, context: Context): Promise<number> {
   const client = await connect(context)
-  const body = { name: given.args[0] ?? '', ...settingsOf(given) }
+  const body = { name: given.args[0] ?? '', ...settingsOf(given, context) }
   return say(await client.call('createProfile', { body, signal: context.signal }), context)
 }
 
@@ -23,7 +32,7 @@ export async function setProfile(given: Settings, context: Context): Promise<num
   const client = await connect(context)
   const params = { id: given.args[0] ?? '' }
   const before = await client.call('getProfile', { params, signal: context.signal })
-  const body = { name: before.name, ...before.settings, ...settingsOf(given) }
+  const body = { name: before.name, ...before.settings, ...settingsOf(given, context) }
   return say(await client.call('replaceProfile', { params, body, signal: context.signal }), context)
 }
 
@@ -73,17 +82,44 @@ function say(profile: ProfileView, { json, terminal, clock }: Context): number {
   ] as const
   const lines = pairs.map(([key, value]) => [key, oneLine(value ?? '')] as const)
   terminal.out(...pairLines(lines, terminal.style).flatMap((line) => wrap(line, terminal.width)))
+  for (const warning of profile.warnings ?? []) terminal.note(`warning: ${warning}`)
   return 0
 }
 
 function text(key: string, value: unknown): string {
+  if (key === 'context') return (value as ContextEntry[]).map(({ slug, binding }) => `${slug} (${binding})`).join(', ') // by its schema
   if (key.endsWith('Ms')) return formatDuration(Number(value))
-  return Array.isArray(value) ? value.join(', ') : String(value)
+  if (Array.isArray(value))
+    return value.map((each) => (typeof each === 'string' ? each : JSON.stringify(each))).join(', ')
+  return typeof value === 'object' ? JSON.stringify(value) : String(value)
 }
 
-function settingsOf({ options }: Settings): ProfileSettings {
-  const { timeout, requiredEnv, passEnv, requiredTools, workspaceModes, ...rest } = options
-  const lists = { requiredEnv, passEnv, requiredTools, workspaceModes, runningTimeoutMs: timeout }
-  const given = Object.entries({ ...rest, ...lists }).filter(([, value]) => value !== undefined)
+function settingsOf({ options }: Settings, context: Context): ProfileSettings {
+  const { timeout, thinking, sessionTtl, workspaceTtl, context: files, sandbox: file, ...rest } = options
+  const renamed = {
+    runningTimeoutMs: timeout,
+    thinkingLevel: thinking,
+    sessionTtlMs: sessionTtl,
+    workspaceTtlMs: workspaceTtl,
+    context: files && readContextFiles(files, context),
+    sandbox: file === undefined ? undefined : readSandbox(resolve(context.cwd, file)),
+  }
+  const given = Object.entries({ ...rest, ...renamed }).filter(([, value]) => value !== undefined)
   return Object.fromEntries(given) as ProfileSettings // the parser has checked the choices against the same words
+}
+
+/** Checked here, so that a mistake names the file; `runtime` is os unless it says otherwise. */
+function readSandbox(path: string): SandboxSettings {
+  const read = sandboxSettings.safeParse({ runtime: 'os', ...parsed(path) })
+  if (read.success) return read.data
+  const [issue] = read.error.issues
+  throw new Problem('usage', `${path}: ${[...(issue?.path ?? []), ''].join(' ')}${issue?.message ?? 'not valid'}`)
+}
+
+function parsed(path: string): Record<string, unknown> {
+  try {
+    return parse(readFileSync(path, 'utf8'))
+  } catch (cause) {
+    throw new Problem('usage', `the sandbox settings ${path} cannot be read: ${messageOf(cause)}`, { cause })
+  }
 }

@@ -16,7 +16,8 @@ export async function addToken({ args, options }: Given<typeof tokenAddOptions>,
   const team = options.team === undefined ? {} : { team: options.team }
   const expires =
     options.expires === undefined ? {} : { expiresAt: parseInstant(options.expires, context.clock.now(), 'expires') }
-  const body = { name: args[0] ?? '', scopes, ...team, ...expires }
+  const account = options.account === undefined ? {} : { account: options.account }
+  const body = { name: args[0] ?? '', scopes, ...account, ...team, ...expires }
   const token = await client.call('createToken', { body, signal: context.signal })
   if (context.json) context.terminal.json(token)
   else {
@@ -39,11 +40,13 @@ export async function listTokens(
   const rows = items.map((token) => [
     token.id,
     token.scopes.join(','),
+    oneLine(token.account ?? ''),
+    token.role,
     token.lastUsedAt === null ? 'never' : relative(token.lastUsedAt, now),
     token.expiresAt === null ? 'never' : relative(token.expiresAt, now),
     oneLine(token.name),
   ])
-  const table = { head: ['ID', 'SCOPES', 'USED', 'EXPIRES', 'NAME'], rows, flexible: 4 }
+  const table = { head: ['ID', 'SCOPES', 'MEMBER', 'ROLE', 'USED', 'EXPIRES', 'NAME'], rows, flexible: 6 }
   terminal.out(...tableLines(table, terminal.width, terminal.style))
   return 0
 }

@@ -44,6 +44,7 @@ export const settingsOfDaemon = [
     summary: 'How to reach the server: auto, ws or http; default auto',
   },
   { name: 'socket-retry', kind: 'duration', value: 'DUR', summary: 'Blocked sockets are tried again; default 60s' },
+  { name: 'run-as', kind: 'text', value: 'USER', summary: 'Start agents as this user (a daemon of root)' },
   { name: 'secret-dir', kind: 'text', value: 'DIR', summary: 'Secrets for agents: file name = variable' },
   { name: 'flush-interval', kind: 'duration', value: 'DUR', summary: 'Longest time events wait; default 200ms' },
   { name: 'checkpoint-interval', kind: 'duration', value: 'DUR', summary: 'Keep a working agent’s files; default 5m' },

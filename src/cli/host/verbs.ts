@@ -91,7 +91,7 @@ export const daemon: GroupSpec = {
     }),
     verb({
       name: 'undrain',
-      summary: 'Let it take work again',
+      summary: 'Let it take work again, also for accounts whose quota was spent',
       args: [which],
       options: none,
       examples: ['capstan daemon undrain laptop:app'],

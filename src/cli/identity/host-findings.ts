@@ -23,7 +23,7 @@ export async function hostFindings(dataDir: string, context: Context): Promise<r
     disk(dataDir),
     await repositories(dataDir, signal),
     await optional({ what: 'tmux', args: ['-V'], use: 'attaching to interactive agents' }, env),
-    await optional({ what: 'bwrap', args: ['--version'], use: 'the sandbox on Linux' }, env),
+    ...(await sandbox(context)),
   ]
 }
 
@@ -84,6 +84,18 @@ async function repositories(dataDir: string, signal: AbortSignal): Promise<Findi
     const detail = error instanceof Error ? error.message : String(error)
     return { what, state: 'fail', detail, remedy: `mend or remove ${repoRegistryPath(dataDir)}` }
   }
+}
+
+/** Each ability by trying it out: a program that is there may still not be allowed its namespaces. */
+async function sandbox({ env, clock }: Context): Promise<readonly Finding[]> {
+  const { sandboxAbilities } = await import('../../daemon/sandbox/host.ts')
+  const { makeHostProbe } = await import('../../daemon/harness/probe.ts')
+  const abilities = await sandboxAbilities(makeHostProbe(env), null, clock)
+  return abilities.map(({ what, problem, detail }) =>
+    problem === null
+      ? { what, state: 'ok', detail, remedy: null }
+      : { what, state: 'info', detail: `needed only for profiles that ask for it: ${problem}`, remedy: null },
+  )
 }
 
 interface Program {

@@ -1,7 +1,7 @@
 // Hosts as a table, and one host on a page.
 
 import type { DaemonView, HarnessFound } from '../../protocol/fleet.ts'
-import { bytes, relative } from './figures.ts'
+import { bytes, dateTime, relative } from './figures.ts'
 import type { Style } from './style.ts'
 import { tableLines } from './table.ts'
 import type { Sheet } from './task-list.ts'
@@ -17,7 +17,7 @@ export function hostTable(hosts: readonly DaemonView[], sheet: Sheet): readonly 
     oneLine(host.repos.map((repo) => repo.slug).join(', ')),
   ])
   const table = { head: ['NAME', 'STATE', 'AGENTS', 'SEEN', 'REPOS'], rows, flexible: 4 }
-  return tableLines(table, sheet.width, sheet.style)
+  return [...tableLines(table, sheet.width, sheet.style), ...quotaLines(hosts, sheet)]
 }
 
 export function hostPage(host: DaemonView, sheet: Sheet): readonly string[] {
@@ -39,7 +39,7 @@ export function hostPage(host: DaemonView, sheet: Sheet): readonly string[] {
     ['profiles', host.profiles.join(', ')],
     ['types', host.types.join(', ')],
     ...host.repos.map((repo) => ['repo', repo.problem === null ? repo.slug : `${repo.slug}: ${repo.problem}`] as const),
-    ...host.harnesses.map((each) => ['harness', harnessText(each)] as const),
+    ...host.harnesses.map((each) => ['harness', quotaText(each, sheet.now)] as const),
   ]
   const shown = facts.filter(([, value]) => value !== '')
   return [
@@ -53,6 +53,33 @@ export function hostPage(host: DaemonView, sheet: Sheet): readonly string[] {
 export function harnessText(found: HarnessFound): string {
   if (found.ready) return found.version === null ? found.name : `${found.name} ${found.version}`
   return `${found.name}: ${found.problem ?? 'not ready'}`
+}
+
+function quotaText(found: HarnessFound, now: number): string {
+  const { ready, exhaustedUntil } = found
+  const spent = ready && exhaustedUntil !== undefined
+  return spent ? `${harnessText(found)}: quota spent until ${untilText(exhaustedUntil, now)}` : harnessText(found)
+}
+
+/** Under the table: what no column has room for. */
+function quotaLines(hosts: readonly DaemonView[], { style, width, now }: Sheet): readonly string[] {
+  return hosts
+    .filter((host) => host.connected)
+    .flatMap((host) =>
+      host.harnesses.flatMap(({ name, ready, exhaustedUntil }) =>
+        ready && exhaustedUntil !== undefined
+          ? [`quota of ${name} on ${oneLine(host.name)} is spent until ${untilText(exhaustedUntil, now)}`]
+          : [],
+      ),
+    )
+    .flatMap((line) => wrap(line, width).map(style.yellow))
+}
+
+/** `14:20 (in 35m)`, with the date when it is another day's, in the reader's zone. */
+function untilText(at: number, now: number): string {
+  const [day, time] = dateTime(at).split(' ')
+  const when = day === dateTime(now).split(' ')[0] ? time : `${day} ${time}`
+  return `${when} (${relative(at, now)})`
 }
 
 const nameColumns = 8

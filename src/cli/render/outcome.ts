@@ -19,9 +19,16 @@ export function outcomeLines(task: TaskView, look: Look): readonly string[] {
   return [
     ...headline(task, attempt, look),
     ...(attempt?.evidence == null ? [] : evidenceLines(attempt.evidence, look)),
+    ...outputLines(attempt, look),
     ...costLines(attempt, look),
     ...nextLines(task, look),
   ]
+}
+
+/** What the agent handed in, as much as fits a line; --json has it whole. */
+function outputLines(attempt: AttemptView | null, { width }: Look): readonly string[] {
+  if (attempt?.output == null) return []
+  return [`  ${cut(`output ${oneLine(JSON.stringify(attempt.output))}`, width - 2)}`]
 }
 
 function headline(task: TaskView, attempt: AttemptView | null, { style, width }: Look): readonly string[] {

@@ -18,7 +18,7 @@ export function standingOf(task: TaskView): Standing {
       return { word: task.state, tone: 'calm' }
     case 'preparing':
     case 'running':
-      return { word: task.state, tone: 'busy' }
+      return task.openRequests > 0 ? { word: 'needs you', tone: 'yours' } : { word: task.state, tone: 'busy' }
     case 'parked':
       return { word: 'parked', tone: 'yours' }
     case 'completed':
@@ -63,6 +63,7 @@ export function inWords(code: string): string {
 
 /** Why it stands there: one sentence, or nothing to add. */
 export function becauseOf(task: TaskView, now: number): string | null {
+  if (task.openRequests > 0) return `asks you something: capstan task requests ${task.id}`
   if (task.why !== null) return oneLine(task.why)
   const detail = oneLine(task.detail)
   const reason = task.reason === null ? '' : inWords(task.reason)

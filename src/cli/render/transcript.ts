@@ -52,7 +52,7 @@ function tellBody(shown: Shown, event: TranscriptEvent, look: Look): Told {
         event.items.map((item) => planLine(item, look)),
       )
     case 'request':
-      return note(shown, style.yellow(cut(`asks: ${oneLine(event.title)}`, look.width)))
+      return note(shown, ...asked(event, look))
     case 'retry':
       return note(shown, style.yellow(cut(retryText(event), look.width)))
     case 'notice':
@@ -128,6 +128,19 @@ function toolSummary(event: Of<'tool_end'>): string {
   return `${event.ok ? 'ok' : 'failed'}${exit}${much}${said === undefined ? '' : `: ${oneLine(said)}`}`
 }
 
+/** What is asked and how to answer it; or the rule that answered. */
+function asked(event: Of<'request'>, { style, width }: Look): readonly string[] {
+  const title = oneLine(event.title)
+  if (event.rule !== undefined) return [style.dim(cut(`allowed by the rule ${oneLine(event.rule)}: ${title}`, width))]
+  const id = oneLine(event.requestId)
+  const how = event.kind === 'permission' ? '--allow (or --deny)' : '--text "…"'
+  return [
+    ...wrap(`asks: ${title}`, width).map(style.yellow),
+    ...wrap(`  capstan task answer ${id} ${how}`, width),
+    ...wrap(`  the whole of it: capstan task requests ${id}`, width).map(style.dim),
+  ]
+}
+
 const marks = { pending: '[ ]', in_progress: '[>]', completed: '[x]' } as const
 
 function planLine(item: Of<'plan'>['items'][number], { style, width }: Look): string {
@@ -138,7 +151,8 @@ function planLine(item: Of<'plan'>['items'][number], { style, width }: Look): st
 function retryText(event: Of<'retry'>): string {
   const delay = event.delayMs === null ? ' again' : ` again in ${formatDuration(event.delayMs)}`
   const kind = event.class === null ? '' : ` (${event.class.replaceAll('_', ' ')})`
-  return `try ${event.tries} failed,${delay}${kind}: ${oneLine(event.message)}`
+  const of = event.limit === undefined ? '' : ` of ${event.limit}`
+  return `try ${event.tries}${of} failed,${delay}${kind}: ${oneLine(event.message)}`
 }
 
 function errorText(event: Of<'error'>): string {

@@ -16,6 +16,11 @@ export function oneLine(text: string): string {
   return visible(text).replace(/\s+/g, ' ').trim()
 }
 
+/** Nothing goes: every control character is spelled out, for what a person is to decide upon. Line feeds are kept, tabs are two spaces. */
+export function exact(text: string): string {
+  return text.replace(controls, spell).replaceAll('\t', '  ')
+}
+
 function spell(character: string): string {
   const code = character.codePointAt(0) ?? 0
   if (code < 0x20) return `^${String.fromCodePoint(code + 0x40)}`

@@ -16,6 +16,7 @@ export function whoLines({ url, source, who }: Who, { style }: Look): readonly s
     ['server', `${url}, Capstan ${oneLine(who.server.version)} on ${who.server.store}`],
     ['you', oneLine(who.actor)],
     ['team', oneLine(who.team.name)],
+    ['role', who.role],
     ['scopes', who.scopes.join(', ')],
     ['from', oneLine(source)],
   ] as const

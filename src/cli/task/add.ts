@@ -4,11 +4,13 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Client } from '../../client/client.ts'
 import { Problem } from '../../core/problem.ts'
+import { messageOf } from '../../lib/error-text.ts'
 import { limits } from '../../protocol/names.ts'
 import type { BodyIn } from '../../protocol/operations.ts'
 import type { TaskView } from '../../protocol/task.ts'
 import { connect } from '../connection.ts'
 import type { Context } from '../context.ts'
+import { readContextFiles, uploadFiles } from '../fleet/context-files.ts'
 import { bytes } from '../render/figures.ts'
 import { progressLine } from '../render/progress.ts'
 import { hereRepo } from '../repo/here.ts'
@@ -24,17 +26,34 @@ type Add = Given<typeof addOptions>
 
 export async function addTask(given: Add, context: Context): Promise<number> {
   const { options } = given
-  const body = taskOf(given, context, await promptOf(given, context))
+  const texts = [given.args[0], options.prompt, options.promptFile] as const
+  const body = taskOf(given, context, await promptOf(texts, context))
   const client = await connect(context)
   const repo = options.repo ?? (options.workspaceMode === 'scratch' ? undefined : await hereRepo(context))
   if (repo !== undefined) body.repo = repo
+  if (options.attach !== undefined) body.attachments = await uploadFiles(options.attach, client, context)
   const created = await client.call('createTask', {
     body,
     signal: context.signal,
     ...(options.idempotencyKey === undefined ? {} : { idempotencyKey: options.idempotencyKey }),
   })
-  if (options.follow === true) return followToEnd(client, created, context)
-  if (options.wait === true) return waitToEnd(client, created, context)
+  return followOrSay(client, created, { follow: options.follow, wait: options.wait, context })
+}
+
+interface Staying {
+  readonly follow: boolean | undefined
+  readonly wait: boolean | undefined
+  readonly context: Context
+}
+
+/** Stays with a new task as asked, else says where it is. Answers the exit code. */
+export async function followOrSay(
+  client: Client,
+  created: TaskView,
+  { follow, wait, context }: Staying,
+): Promise<number> {
+  if (follow === true) return followToEnd(client, created, context)
+  if (wait === true) return waitToEnd(client, created, context)
   if (context.json) context.terminal.json(created)
   else sayCreated(created, context)
   return 0
@@ -55,16 +74,19 @@ function sayCreated(task: TaskView, { terminal, clock }: Context): void {
   terminal.out(`${terminal.style.dim('next:')} capstan task logs ${task.id} -f`)
 }
 
+type Texts = readonly [argument: string | undefined, prompt: string | undefined, file: string | undefined]
+
 /** The argument, --prompt or --prompt-file: exactly one of them. */
-async function promptOf({ args, options }: Add, context: Context): Promise<string> {
-  const given = [args[0], options.prompt, options.promptFile].filter((each) => each !== undefined)
+export async function promptOf(texts: Texts, context: Context): Promise<string> {
+  const given = texts.filter((each) => each !== undefined)
+  const file = texts[2]
   if (given.length > 1)
     throw new Problem(
       'usage',
       'the prompt is given more than once: use one of the argument, --prompt and --prompt-file',
     )
   if (given.length === 0) throw new Problem('usage', 'a task needs a prompt: capstan task add "what to do"')
-  const text = options.promptFile === undefined ? given[0] : await promptFile(options.promptFile, context)
+  const text = file === undefined ? given[0] : await promptFile(file, context)
   if (text === undefined || text.trim() === '') throw new Problem('usage', 'the prompt is empty; a task needs one')
   const size = Buffer.byteLength(text)
   if (size <= limits.promptBytes) return text
@@ -72,12 +94,26 @@ async function promptOf({ args, options }: Add, context: Context): Promise<strin
 }
 
 async function promptFile(path: string, context: Context): Promise<string> {
-  if (path === '-') return readStdin(context.signal)
+  return path === '-' ? readStdin(context.signal) : fileText(path, '--prompt-file', context)
+}
+
+function schemaFile(path: string, context: Context): Record<string, unknown> {
+  const text = fileText(path, '--output-schema', context)
+  try {
+    const schema: unknown = JSON.parse(text)
+    if (typeof schema === 'object' && schema !== null && !Array.isArray(schema))
+      return schema as Record<string, unknown> // checked
+  } catch (cause) {
+    throw new Problem('usage', `--output-schema ${path} is not JSON: ${messageOf(cause)}`, { cause })
+  }
+  throw new Problem('usage', `--output-schema ${path} must hold a JSON object`)
+}
+
+function fileText(path: string, flag: string, context: Context): string {
   try {
     return readFileSync(resolve(context.cwd, path), 'utf8')
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause)
-    throw new Problem('usage', `--prompt-file ${path} cannot be read: ${why}`, { cause })
+    throw new Problem('usage', `${flag} ${path} cannot be read: ${messageOf(cause)}`, { cause })
   }
 }
 
@@ -99,6 +135,7 @@ function taskOf({ options }: Add, context: Context, prompt: string): BodyIn<'cre
     priority: options.priority,
     workspace: Object.keys(workspace).length === 0 ? undefined : workspace,
     expect: options.expect,
+    outputSchema: options.outputSchema === undefined ? undefined : schemaFile(options.outputSchema, context),
     review: options.review,
     checks: options.check && parseChecks(options.check),
     budgets: Object.keys(budgets).length === 0 ? undefined : budgets,
@@ -107,9 +144,11 @@ function taskOf({ options }: Add, context: Context, prompt: string): BodyIn<'cre
     failover: options.failover,
     onStall: options.onStall,
     stallTimeoutMs: options.stallTimeout,
+    onRateLimit: options.onRateLimit,
     runAt: options.runAt === undefined ? undefined : parseInstant(options.runAt, now, 'run-at'),
     expiresAt: options.expiresAt === undefined ? undefined : parseInstant(options.expiresAt, now, 'expires-at'),
     correlationId: options.correlationId,
+    context: options.context && readContextFiles(options.context, context),
   }
   // the parser has checked the choices against the same words
   return { prompt, ...defined(fields) } as BodyIn<'createTask'>

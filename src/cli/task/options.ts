@@ -21,6 +21,7 @@ export const addOptions = [
     choices: ['changes', 'output', 'nothing'],
     summary: 'What done needs',
   },
+  { name: 'output-schema', kind: 'text', value: 'FILE', summary: 'JSON Schema of the output; done needs one' },
   { name: 'review', kind: 'text', value: 'WHEN', choices: ['none', 'required'], summary: 'Wait for task accept' },
   {
     name: 'check',
@@ -39,6 +40,13 @@ export const addOptions = [
   { name: 'timeout', kind: 'duration', value: 'DUR', summary: 'Agent time, such as 30m; 0: none; default 2h' },
   { name: 'max-turns', kind: 'count', min: 1, value: 'N', summary: 'End after so many turns' },
   { name: 'max-cost', kind: 'amount', min: 0, value: 'USD', summary: 'End when it costs more' },
+  {
+    name: 'context',
+    kind: 'list',
+    value: 'FILE[:HOW]',
+    summary: 'Text for the agent, as skill, context_inline, prompt_prefix or user_inline (repeatable)',
+  },
+  { name: 'attach', kind: 'list', value: 'FILE', summary: 'File for the agent, outside the diff (repeatable)' },
   { name: 'priority', kind: 'count', min: -1000, max: 1000, value: 'N', summary: 'Higher first; default 0' },
   { name: 'attempts', kind: 'count', min: 1, max: 20, value: 'N', summary: 'At most so many attempts; default 3' },
   {
@@ -56,6 +64,13 @@ export const addOptions = [
     summary: 'When the agent is silent too long',
   },
   { name: 'stall-timeout', kind: 'duration', value: 'DUR', summary: 'How long is too long; 0: never; default 30m' },
+  {
+    name: 'on-rate-limit',
+    kind: 'text',
+    value: 'WHAT',
+    choices: ['wait', 'park', 'failover'],
+    summary: 'When its quota is spent; default failover',
+  },
   { name: 'autonomy', kind: 'text', value: 'HOW', choices: ['full', 'edit', 'ask'], summary: 'What it may do unasked' },
   { name: 'title', kind: 'text', value: 'TEXT', summary: 'Default: the first line of the prompt' },
   { name: 'run-at', kind: 'text', value: 'TIME', summary: 'Not before: 2026-01-31T09:00 or in a span: 2h' },
@@ -107,6 +122,17 @@ export const waitOptions = [
 
 export const messageOptions = [
   { name: 'message', short: 'm', kind: 'text', value: 'TEXT', summary: 'Why; kept in the log' },
+] as const satisfies readonly OptionSpec[]
+
+export const requestsOptions = [
+  { name: 'all', kind: 'flag', summary: 'Also those that are not open any more' },
+] as const satisfies readonly OptionSpec[]
+
+export const answerOptions = [
+  { name: 'allow', kind: 'flag', summary: 'Allow it, this once' },
+  { name: 'deny', kind: 'flag', summary: 'Deny it' },
+  { name: 'option', kind: 'text', value: 'ID', summary: 'Choose this option of the request' },
+  { name: 'text', kind: 'text', value: 'TEXT', summary: 'Answer in words, or add words to the choice' },
 ] as const satisfies readonly OptionSpec[]
 
 export const restoreOptions = [

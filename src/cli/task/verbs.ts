@@ -1,13 +1,16 @@
 // capstan task …
 
+import { continuing } from '../session/verbs.ts'
 import type { GroupSpec } from '../spec.ts'
 import { none, verb } from '../spec.ts'
 import {
   addOptions,
+  answerOptions,
   attemptOptions,
   listOptions,
   logsOptions,
   messageOptions,
+  requestsOptions,
   restoreOptions,
   showOptions,
   waitOptions,
@@ -65,6 +68,26 @@ export const task: GroupSpec = {
       load: async () => (await import('./diff.ts')).showDiff,
     }),
     verb({
+      name: 'requests',
+      summary: 'What agents ask of you: what exactly, the options, until when',
+      args: [{ name: 'id', summary: 'A task’s or a request’s id; default: every open one', optional: true }],
+      options: requestsOptions,
+      examples: ['capstan task requests', 'capstan task requests TASK_ID --all --json'],
+      load: async () => (await import('./requests.ts')).showRequests,
+    }),
+    verb({
+      name: 'answer',
+      summary: 'Answer what an agent asks; once, for good',
+      args: [{ name: 'request-id', summary: 'The request’s id' }],
+      options: answerOptions,
+      examples: [
+        'capstan task answer REQUEST_ID --allow',
+        'capstan task answer REQUEST_ID --deny --text "use the staging key"',
+        'capstan task answer REQUEST_ID --text "call it v2"',
+      ],
+      load: async () => (await import('./answer.ts')).answerRequest,
+    }),
+    verb({
       name: 'wait',
       summary: 'Wait for tasks to end: 0 done, 1 failed, 3 cancelled, 124 not yet',
       args: [ids],
@@ -120,5 +143,6 @@ export const task: GroupSpec = {
       examples: ['capstan task restore ID --to ../restored'],
       load: async () => (await import('./restore.ts')).restoreTask,
     }),
+    ...continuing,
   ],
 }

@@ -1,0 +1,78 @@
+// capstan session ls, show, close
+
+import type { SessionView } from '../../protocol/session.ts'
+import { connect } from '../connection.ts'
+import type { Context } from '../context.ts'
+import { relative } from '../render/figures.ts'
+import { pairLines, tableLines } from '../render/table.ts'
+import { taskTable } from '../render/task-list.ts'
+import { oneLine } from '../render/visible.ts'
+import type { Given, none } from '../spec.ts'
+
+type Plain = Given<typeof none>
+
+export async function listSessions(_: Plain, context: Context): Promise<number> {
+  const { terminal, json, clock } = context
+  const { items } = await (await connect(context)).call('listSessions', { signal: context.signal })
+  if (json) terminal.json(items)
+  else if (items.length === 0) terminal.out('no conversations yet; agents that can be resumed leave one with each task')
+  else {
+    const now = clock.now()
+    const rows = items.map((each) => [
+      each.id,
+      each.state,
+      oneLine(each.harness ?? ''),
+      oneLine(each.daemonName),
+      relative(each.updatedAt, now),
+      oneLine(each.title),
+    ])
+    const head = ['ID', 'STATE', 'AGENT', 'HOST', 'LAST', 'TITLE']
+    terminal.out(...tableLines({ head, rows, flexible: 5 }, terminal.width, terminal.style))
+  }
+  return 0
+}
+
+export async function showSession({ args }: Plain, context: Context): Promise<number> {
+  const client = await connect(context)
+  const params = { id: args[0] ?? '' }
+  const session = await client.call('getSession', { params, signal: context.signal })
+  const { items } = await client.call('listMessages', { params, signal: context.signal })
+  const { terminal, clock } = context
+  if (context.json) terminal.json({ ...session, waiting: items })
+  else {
+    terminal.out(...page(session, context))
+    if (items.length > 0) {
+      const sheet = { style: terminal.style, width: terminal.width, now: clock.now() }
+      terminal.out('', terminal.style.dim('what waits, in order'), ...taskTable(items, sheet))
+    }
+  }
+  return 0
+}
+
+export async function closeSession({ args }: Plain, context: Context): Promise<number> {
+  const client = await connect(context)
+  const params = { id: args[0] ?? '' }
+  const session = await client.call('closeSession', { params, body: {}, signal: context.signal })
+  if (context.json) context.terminal.json(session)
+  else context.terminal.out(`${session.id}  closed`)
+  return 0
+}
+
+function page(session: SessionView, { terminal, clock }: Context): readonly string[] {
+  const now = clock.now()
+  const pairs = [
+    ['id', session.id],
+    ['title', oneLine(session.title)],
+    ['state', session.state],
+    ['agent', `${oneLine(session.harness ?? '')} ${oneLine(session.sessionRef)}`],
+    ['lives on', `${oneLine(session.daemonName)}${session.sessionCid === null ? '' : ', and at the server'}`],
+    ['repo', oneLine(session.repo ?? '')],
+    ['branch', oneLine(session.branch ?? '')],
+    ['tasks', `${session.tasks}, the last ${session.lastTaskId}`],
+    ['last', relative(session.updatedAt, now)],
+  ] as const
+  return pairLines(
+    pairs.filter(([, value]) => value !== ''),
+    terminal.style,
+  )
+}
