@@ -1,0 +1,113 @@
+// The changed files as a tree of folders; folders with one child share a line.
+
+import { useMemo } from 'react'
+import { Icon } from '../parts/icon.tsx'
+import type { PatchFile } from './patch.ts'
+import type { Review } from './review.ts'
+
+interface TreeProps {
+  readonly files: readonly PatchFile[]
+  readonly review: Review
+  readonly onJump: (path: string) => void
+}
+
+export function FileTree({ files, review, onJump }: TreeProps) {
+  const tree = useMemo(() => treeOf(files), [files])
+  if (files.length < 2) return null
+  return (
+    <nav
+      aria-label="Changed files"
+      className="hidden w-60 shrink-0 overflow-y-auto border-r border-line py-2 lg:block 2xl:w-72"
+    >
+      <Level folder={tree} depth={0} review={review} onJump={onJump} />
+    </nav>
+  )
+}
+
+interface Folder {
+  readonly name: string
+  readonly folders: Map<string, Folder>
+  readonly files: PatchFile[]
+}
+
+function treeOf(files: readonly PatchFile[]): Folder {
+  const root: Folder = { name: '', folders: new Map(), files: [] }
+  for (const file of files) {
+    let folder = root
+    for (const part of file.path.split('/').slice(0, -1)) {
+      const next = folder.folders.get(part) ?? { name: part, folders: new Map(), files: [] }
+      folder.folders.set(part, next)
+      folder = next
+    }
+    folder.files.push(file)
+  }
+  return root
+}
+
+interface LevelProps extends Omit<TreeProps, 'files'> {
+  readonly folder: Folder
+  readonly depth: number
+}
+
+function Level({ folder, depth, review, onJump }: LevelProps) {
+  const indent = { paddingLeft: `${0.75 + depth * 0.75}rem` }
+  return (
+    <ul>
+      {[...folder.folders.values()].map(joined).map((each) => (
+        <li key={each.name}>
+          <p style={indent} className="truncate py-0.5 pr-2 text-xs text-faint" title={each.name}>
+            {each.name}
+          </p>
+          <Level folder={each} depth={depth + 1} review={review} onJump={onJump} />
+        </li>
+      ))}
+      {folder.files.map((file) => (
+        <li key={file.path}>
+          <button
+            type="button"
+            style={indent}
+            title={file.path}
+            onClick={() => onJump(file.path)}
+            className="flex w-full items-center gap-1.5 py-0.5 pr-3 text-left text-xs hover:bg-calm-soft"
+          >
+            <FileMark file={file} viewed={review.viewed.includes(file.mark)} />
+            <span className={`min-w-0 flex-1 truncate ${review.viewed.includes(file.mark) ? 'text-faint' : ''}`}>
+              {file.path.split('/').at(-1)}
+            </span>
+            <Comments count={review.comments.filter((comment) => comment.path === file.path).length} />
+          </button>
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+/** `src` with only `core` in it becomes `src/core`. */
+function joined(folder: Folder): Folder {
+  const [only, ...others] = folder.folders.values()
+  if (only === undefined || others.length > 0 || folder.files.length > 0) return folder
+  return joined({ ...only, name: `${folder.name}/${only.name}` })
+}
+
+const letters = { added: 'A', deleted: 'D', modified: 'M', renamed: 'R', copied: 'C' } as const
+const tones = {
+  added: 'text-good',
+  deleted: 'text-bad',
+  modified: 'text-faint',
+  renamed: 'text-busy',
+  copied: 'text-busy',
+} as const
+
+export function FileMark({ file, viewed }: { readonly file: PatchFile; readonly viewed: boolean }) {
+  if (viewed) return <Icon name="check" className="size-3 text-faint" />
+  return (
+    <span title={file.what} className={`w-3 text-center font-mono text-xs ${tones[file.what]}`}>
+      {letters[file.what]}
+    </span>
+  )
+}
+
+function Comments({ count }: { readonly count: number }) {
+  if (count === 0) return null
+  return <span className="rounded-full bg-accent-soft px-1.5 text-xs text-accent">{count}</span>
+}

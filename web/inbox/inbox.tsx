@@ -1,0 +1,71 @@
+// The inbox: every permission and question that waits for a person, the oldest first.
+
+import { useQueries } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
+import { useState } from 'react'
+import { task } from '../data/queries.ts'
+import { useOpenRequests } from '../data/requests.ts'
+import { Empty, Failed, Loading } from '../parts/empty.tsx'
+import { Ago } from '../parts/time.tsx'
+import { useKeys } from '../shell/keys.tsx'
+import { View } from '../shell/view.tsx'
+import { keyOf, RequestCard } from './request-card.tsx'
+
+export function Inbox() {
+  const { data: requests, error } = useOpenRequests()
+  const [at, setAt] = useState(0)
+  const ids = [...new Set(requests?.map((each) => each.taskId) ?? [])]
+  const tasks = useQueries({ queries: ids.map((id) => task(id)) })
+  const titles = new Map(tasks.map((each, i) => [ids[i], each.data?.title]))
+  const current = Math.min(at, (requests?.length ?? 1) - 1)
+  const go = (step: number) => {
+    const next = Math.max(0, Math.min((requests?.length ?? 1) - 1, current + step))
+    setAt(next)
+    document.getElementById(`request-${requests?.[next]?.id}`)?.scrollIntoView({ block: 'nearest' })
+  }
+  // The button itself is pressed, so that what a key does is what is seen.
+  const press = (grants: string) => () =>
+    document
+      .querySelector<HTMLButtonElement>(`#request-${requests?.[current]?.id} button[data-grants="${grants}"]`)
+      ?.click()
+  useKeys({
+    j: () => go(1),
+    k: () => go(-1),
+    ...Object.fromEntries(Object.entries(keyOf).map(([grants, key]) => [key, press(grants)])),
+  })
+  if (requests === undefined) return error === null ? <Loading what="the inbox" /> : <Failed error={error} />
+  return (
+    <View title="Inbox">
+      {requests.length === 0 ? (
+        <Empty title="Nobody waits for you">
+          When an agent may not do something by itself, or has a question, it asks here and its clock stands still. Give
+          a task autonomy “ask” to be asked.
+        </Empty>
+      ) : (
+        <ul className="grid grid-cols-[minmax(0,1fr)] gap-3">
+          {requests.map((request, i) => (
+            <li
+              key={request.id}
+              id={`request-${request.id}`}
+              className={`grid grid-cols-[minmax(0,1fr)] gap-2 rounded-lg border bg-raised p-4 ${i === current && requests.length > 1 ? 'border-strong' : 'border-line'}`}
+            >
+              <p className="flex items-baseline gap-2 text-xs text-muted">
+                <Link
+                  to="/tasks/$taskId"
+                  params={{ taskId: request.taskId }}
+                  className="min-w-0 truncate hover:underline"
+                >
+                  {titles.get(request.taskId) ?? request.taskId}
+                </Link>
+                <span className="text-faint">
+                  <Ago at={request.createdAt} />
+                </span>
+              </p>
+              <RequestCard request={request} current={i === current} />
+            </li>
+          ))}
+        </ul>
+      )}
+    </View>
+  )
+}

@@ -1,0 +1,129 @@
+// What a person can do with a task now. What ends something for good asks first.
+
+import { useMutation } from '@tanstack/react-query'
+import { useState } from 'react'
+import type { TaskView } from '../../src/protocol/task.ts'
+import { cache, saidBy, server } from '../data/server.ts'
+import type { Weight } from '../parts/button.tsx'
+import { Button } from '../parts/button.tsx'
+import { Dialog } from '../parts/dialog.tsx'
+import { useKeys } from '../shell/keys.tsx'
+
+type Act = 'cancelTask' | 'retryTask' | 'acceptTask' | 'rejectTask'
+
+interface Offer {
+  readonly act: Act
+  readonly name: string
+  readonly weight: Weight
+  readonly key?: string
+  /** Asks for a message before it does it. */
+  readonly ask?: string
+}
+
+/** The likeliest first. */
+function offers(task: TaskView): readonly Offer[] {
+  if (task.state === 'completed' && task.verdict === 'pending')
+    return [
+      { act: 'acceptTask', name: 'Accept', weight: 'main', key: 'a' },
+      { act: 'rejectTask', name: 'Reject', weight: 'plain', key: 'r', ask: 'What is wrong with it?' },
+    ]
+  if (task.state === 'failed' || task.verdict === 'rejected')
+    return [{ act: 'retryTask', name: 'Retry', weight: 'main' }]
+  if (task.endedAt === null)
+    return [
+      {
+        act: 'cancelTask',
+        name: 'Cancel',
+        weight: 'danger',
+        ask: 'The agent is stopped; what it changed so far is kept.',
+      },
+    ]
+  return []
+}
+
+export function Actions({ task }: { readonly task: TaskView }) {
+  const [asking, setAsking] = useState<Offer | null>(null)
+  const { mutate, error, isPending } = useMutation({
+    mutationFn: ({ act, message }: { act: Act; message: string }) => call(act, task.id, message),
+    onSuccess: (next) => {
+      cache.setQueryData(['task', task.id], next)
+      setAsking(null)
+    },
+  })
+  const start = (offer: Offer) => (offer.ask === undefined ? mutate({ act: offer.act, message: '' }) : setAsking(offer))
+  const all = offers(task)
+  useKeys(
+    Object.fromEntries(all.flatMap((offer) => (offer.key === undefined ? [] : [[offer.key, () => start(offer)]]))),
+  )
+  return (
+    <div className="flex flex-wrap items-center gap-2">
+      {error !== null && asking === null && (
+        <span role="alert" className="text-bad">
+          {saidBy(error)}
+        </span>
+      )}
+      {[...all].reverse().map((offer) => (
+        <Button
+          key={offer.act}
+          weight={offer.weight}
+          disabled={isPending}
+          onClick={() => start(offer)}
+          title={offer.key && `Key ${offer.key}`}
+        >
+          {offer.name}
+        </Button>
+      ))}
+      {asking !== null && (
+        <Ask
+          offer={asking}
+          error={error}
+          onClose={() => setAsking(null)}
+          onSay={(message) => mutate({ act: asking.act, message })}
+        />
+      )}
+    </div>
+  )
+}
+
+function call(act: Act, id: string, message: string): Promise<TaskView> {
+  const params = { id }
+  if (act === 'retryTask') return server.call(act, { params, body: {} })
+  return server.call(act, { params, body: message === '' ? {} : { message } })
+}
+
+interface AskProps {
+  readonly offer: Offer
+  readonly error: unknown
+  readonly onClose: () => void
+  readonly onSay: (message: string) => void
+}
+
+function Ask({ offer, error, onClose, onSay }: AskProps) {
+  const [message, setMessage] = useState('')
+  return (
+    <Dialog title={`${offer.name} this task?`} onClose={onClose}>
+      <label htmlFor="ask" className="text-muted">
+        {offer.ask}
+      </label>
+      <textarea
+        id="ask"
+        rows={3}
+        value={message}
+        onChange={(event) => setMessage(event.target.value)}
+        placeholder="Message (optional)"
+        className="w-full rounded-md border border-line bg-bg px-2.5 py-1.5 max-md:text-lg"
+      />
+      {error !== null && (
+        <p role="alert" className="text-bad">
+          {saidBy(error)}
+        </p>
+      )}
+      <div className="flex justify-end gap-2">
+        <Button onClick={onClose}>Back</Button>
+        <Button weight={offer.weight === 'main' ? 'main' : 'danger'} onClick={() => onSay(message.trim())}>
+          {offer.name} task
+        </Button>
+      </div>
+    </Dialog>
+  )
+}
