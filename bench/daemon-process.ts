@@ -3,6 +3,7 @@
 import { startDaemon } from '../src/daemon/daemon.ts'
 import { systemClock } from '../src/lib/clock.ts'
 import { processEnv } from '../src/lib/env.ts'
+import { keepHeapSmall } from '../src/lib/heap.ts'
 import { silentLog } from '../src/lib/log.ts'
 import { given, ready } from './processes.ts'
 
@@ -12,13 +13,15 @@ export interface DaemonArgument {
   readonly dataDir: string
   readonly home: string
   readonly maxAgents: number
+  readonly env?: Readonly<Record<string, string>>
 }
 
 export interface DaemonLine {
   readonly daemonId: string
 }
 
-const { serverUrl, token, dataDir, home, maxAgents } = given<DaemonArgument>()
+const { serverUrl, token, dataDir, home, maxAgents, env = {} } = given<DaemonArgument>()
+keepHeapSmall()
 const daemon = await startDaemon({
   serverUrl,
   token,
@@ -43,6 +46,6 @@ const daemon = await startDaemon({
   version: '0.0.0-bench',
   clock: systemClock,
   log: silentLog,
-  env: { PATH: processEnv().PATH, HOME: home, CAPSTAN_HOME: home, LANG: 'C.UTF-8' },
+  env: { PATH: processEnv().PATH, HOME: home, CAPSTAN_HOME: home, LANG: 'C.UTF-8', ...env },
 })
 ready({ daemonId: daemon.daemonId } satisfies DaemonLine, () => daemon.stop({ agents: true, now: true }))

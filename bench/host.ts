@@ -12,6 +12,11 @@ import { until } from './measure.ts'
 import type { Process } from './processes.ts'
 import { startProcess } from './processes.ts'
 
+interface Own {
+  readonly home: string
+  readonly env: Readonly<Record<string, string>>
+}
+
 export class Host implements AsyncDisposable {
   readonly client: Client
   readonly #argument: DaemonArgument
@@ -25,13 +30,14 @@ export class Host implements AsyncDisposable {
     this.#daemon = daemon
   }
 
-  static async start(bench: Bench, maxAgents: number): Promise<Host> {
+  /** `own`: a home that is there already, and what else the daemon finds in its environment. */
+  static async start(bench: Bench, maxAgents: number, own?: Own): Promise<Host> {
     const dir = bench.dir()
-    const home = join(dir, 'home')
-    mkdirSync(home)
+    const home = own?.home ?? join(dir, 'home')
+    mkdirSync(home, { recursive: true })
     const server = await startServerProcess({ database: join(dir, 'capstan.db'), dataDir: dir })
     const { url, token, daemonToken } = server.line
-    const argument = { serverUrl: url, token: daemonToken, dataDir: dir, home, maxAgents }
+    const argument = { serverUrl: url, token: daemonToken, dataDir: dir, home, maxAgents, env: own?.env ?? {} }
     try {
       const daemon = await startProcess<DaemonLine>('daemon-process.ts', argument)
       return new Host(makeClient({ url, token, timeoutMs: 30_000 }), argument, server, daemon)

@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { within } from './measure.ts'
+import { shipped } from './shipped.ts'
 
 export interface Process<T> {
   /** What it said when it was ready. */
@@ -21,7 +22,7 @@ export async function startProcess<T>(
   argument: unknown,
   flags: readonly string[] = [],
 ): Promise<Process<T>> {
-  const path = fileURLToPath(new URL(file, import.meta.url))
+  const path = shipped(fileURLToPath(new URL(file, import.meta.url)))
   const child = spawn(process.execPath, [...flags, path, JSON.stringify(argument)], {
     stdio: ['pipe', 'pipe', 'inherit'],
   })

@@ -9,9 +9,12 @@ export interface Queue extends AsyncDisposable {
   addMany(count: number): Promise<unknown>
   /** Takes jobs until the result is called. A peer's job has ended when its handler has; ours when its result was acknowledged. */
   work(heard: { readonly started?: () => void; readonly ended?: () => void }): Promise<() => Promise<void>>
+  /** Of a queue that writes later that jobs have ended: whether all of it is written. */
+  settled?(): Promise<boolean>
 }
 
-const producers = 24
+/** Adds under way at once, each over a connection of its own: as many programs would add. */
+export const producers = 24
 
 /** Single adds, 24 under way, while workers take them: jobs per second from the first add to the last end. */
 export async function streamed(queue: Queue, count: number): Promise<Sample> {
@@ -37,7 +40,7 @@ export async function streamed(queue: Queue, count: number): Promise<Sample> {
   return { rate: (count * 1_000) / ms }
 }
 
-/** All added before, then taken: jobs per second from the first start to the last end. */
+/** All added before, then taken: jobs per second from the first start to the last end that is written. */
 export async function drained(queue: Queue, count: number): Promise<Sample> {
   await queue.addMany(count)
   let begun = 0
@@ -53,6 +56,8 @@ export async function drained(queue: Queue, count: number): Promise<Sample> {
     },
   })
   await all.promise
+  const { settled } = queue
+  if (settled !== undefined) await until('all ends to be written', settled)
   const ms = performance.now() - begun
   await stop()
   return { rate: (count * 1_000) / ms }

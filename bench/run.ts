@@ -16,6 +16,7 @@ import { transcripts } from './b6-transcripts.ts'
 import { agents } from './b7-agents.ts'
 import { workspaces } from './b8-workspaces.ts'
 import { cold } from './b9-cold.ts'
+import { realCli } from './b10-real-cli.ts'
 import { crowd } from './b11-crowd.ts'
 import { ends } from './b12-ends.ts'
 import { Bench } from './bench.ts'
@@ -34,6 +35,7 @@ const figures: readonly Figure[] = [
   agents,
   workspaces,
   cold,
+  realCli,
   crowd,
   ends,
 ]

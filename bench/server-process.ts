@@ -1,6 +1,7 @@
 // Capstan's server in a process of its own, as `capstan server` runs it, with every feature on.
 
-import { DatabaseSync } from 'node:sqlite'
+import fs from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
 import { systemClock } from '../src/lib/clock.ts'
 import { silentLog } from '../src/lib/log.ts'
 import { startServer } from '../src/server/server.ts'
@@ -33,10 +34,9 @@ const server = await startServer({
 const { url, port, token, daemonToken } = server
 ready({ url, port, token, daemonToken } satisfies ServerLine, () => server.close())
 
-/** Capstan has no switch for this, and should not: every database it opens is relaxed here from outside. */
+/** Capstan has no switch for this, and should not: the sync that comes after each commit is taken away from outside. */
 function relaxSqlite(): void {
-  const exec = DatabaseSync.prototype.exec
-  DatabaseSync.prototype.exec = function (this: DatabaseSync, sql: string) {
-    exec.call(this, sql.replace('synchronous=FULL', 'synchronous=NORMAL'))
-  }
+  const done = (_: number, then: fs.NoParamCallback) => setImmediate(then, null)
+  Object.assign(fs, { fdatasync: done })
+  syncBuiltinESMExports()
 }

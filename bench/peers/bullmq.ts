@@ -1,6 +1,6 @@
 // BullMQ on a real Redis.
 
-import type { Queue } from '../queue.ts'
+import { producers, type Queue } from '../queue.ts'
 import { importPeer } from './import.ts'
 
 interface BullMq {
@@ -24,18 +24,25 @@ interface BullMq {
   }
 }
 
-let count = 0
+let opened = 0
 
 export async function openBullMq(port: number): Promise<Queue> {
   const { Queue: Jobs, Worker } = await importPeer<BullMq>('bullmq')
   const connection = { host: '127.0.0.1', port, maxRetriesPerRequest: null }
-  count += 1
-  const name = `bench-${process.pid}-${count}`
-  const jobs = new Jobs(name, { connection })
+  opened += 1
+  const name = `bench-${process.pid}-${opened}`
+  // One connection each: over a shared one the adds of all producers would be pipelined, as no two programs' adds can be.
+  const all = Array.from({ length: producers }, () => new Jobs(name, { connection }))
+  const jobs = all[0]
+  if (jobs === undefined) throw new Error('there are no producers')
+  let turn = 0
   return {
-    add: () => jobs.add('job', { prompt: 'echo hello' }),
-    addMany: async (all) => {
-      for (let left = all; left > 0; left -= 500) {
+    add: async () => {
+      turn += 1
+      await all[turn % producers]?.add('job', { prompt: 'echo hello' })
+    },
+    addMany: async (count) => {
+      for (let left = count; left > 0; left -= 500) {
         const size = Math.min(500, left)
         await jobs.addBulk(Array.from({ length: size }, () => ({ name: 'job', data: { prompt: 'echo hello' } })))
       }
@@ -52,7 +59,7 @@ export async function openBullMq(port: number): Promise<Queue> {
     },
     [Symbol.asyncDispose]: async () => {
       await jobs.obliterate({ force: true })
-      await jobs.close()
+      for (const each of all) await each.close()
     },
   }
 }

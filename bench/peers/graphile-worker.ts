@@ -57,6 +57,11 @@ export async function openGraphile(url: string, how: 'default' | 'best'): Promis
         await runner.promise
       }
     },
+    // With its local queue on, the ends of jobs are written in batches after their handlers.
+    settled: async () => {
+      const { rowCount } = await pgPool.query('select 1 from graphile_worker._private_jobs limit 1')
+      return rowCount === 0
+    },
     [Symbol.asyncDispose]: async () => {
       await utils.release()
       await pgPool.end()

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import type { Command } from '../../src/core/command.ts'
 import { decide } from '../../src/core/decide.ts'
 import { evolve } from '../../src/core/evolve.ts'
+import { spread } from '../../src/core/quota.ts'
 import { normaliseFailure } from '../../src/core/reason.ts'
 import type { Task, TaskTerms } from '../../src/core/task.ts'
 import { openAttempt } from '../../src/core/task.ts'
@@ -121,7 +122,7 @@ describe('a retry', () => {
 
   it('costs nothing when a host gives the task back or its quota is spent', () => {
     const parked = fail(claimed(fail(claimed(born({ maxAttempts: 1 })), 'daemon_abort'), 2), 'quota', '', 1_000)
-    expect(parked.status).toEqual({ state: 'parked', why: 'quota', until: 901_000 })
+    expect(parked.status).toEqual({ state: 'parked', why: 'quota', until: 901_000 + spread('task_1', 900_000) })
     expect(parked.spent.charged).toBe(0)
     expect(run(parked, { type: 'quota_over' }).status.state).toBe('queued')
   })

@@ -40,6 +40,7 @@ function candidate(changes: Partial<Offer> = {}, rest: Partial<Candidate> = {}):
     running: 0,
     maxAgents: 2,
     harnessProblems: new Map([['pi', 'pi is not on PATH']]),
+    spent: new Map(),
     ...rest,
   }
 }
@@ -111,6 +112,26 @@ describe('why a task is queued', () => {
     ],
     ['1 daemon fits, full (2 of 2 agents at work)', {}, [candidate({}, { running: 2 })]],
     ['1 daemon would fit, but it is draining', {}, [candidate({}, { draining: true })]],
+    [
+      'waits for a spent quota: quota of codex on host until then',
+      {},
+      [candidate({ harnesses: [], unnamed: [] }, { spent: new Map([['codex', 'until then']]) })],
+    ],
+    [
+      'no connected daemon has harness pi ready; pi is not on PATH',
+      { harness: 'pi' },
+      [candidate({}, { spent: new Map([['codex', 'until then']]) })],
+    ],
+    [
+      'waits for a spent quota: quota of codex on host until then',
+      { profiles: ['p1'] },
+      [
+        candidate(
+          { harnesses: [], unnamed: [], profiles: [{ id: 'p1', harness: 'codex' }] },
+          { spent: new Map([['codex', 'until then']]) },
+        ),
+      ],
+    ],
     ['2 daemons fit with room; the task is about to be claimed', {}, [candidate(), candidate()]],
   ])('%s', (sentence, wanted, candidates) => {
     expect(whyQueued({ ...needs, ...wanted }, candidates)).toBe(sentence)
@@ -121,7 +142,9 @@ describe('a claim condition', () => {
   const done = { op: 'task_status', taskId: 'a', statuses: ['completed'] } as const
   const accepted = { op: 'task_accepted', taskId: 'b' } as const
   const states = (a: string, b: 'pending' | 'accepted' | 'rejected') => (id: string) =>
-    id === 'a' ? { state: a as 'completed', verdict: null } : { state: 'completed' as const, verdict: b } // the state is one of the names below
+    id === 'a'
+      ? { state: a as 'completed', verdict: null, over: false }
+      : { state: 'completed' as const, verdict: b, over: true } // the state is one of the names below
 
   it('is met, open or past hope', () => {
     const both = { op: 'all', conditions: [done, accepted] } as const

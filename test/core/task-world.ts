@@ -15,7 +15,7 @@ export const daemons: readonly DaemonId[] = ['dmn_a', 'dmn_b', 'dmn_c']
 
 /** A command without the ids that only the world knows: `attempt` counts back from the latest, 0 is the latest. */
 export type Draw =
-  | { readonly kind: 'plain'; readonly type: 'ready' | 'expire' | 'quota_over' }
+  | { readonly kind: 'plain'; readonly type: 'ready' | 'expire' | 'quota_over' | 'reroute' }
   | { readonly kind: 'claim'; readonly daemon: number }
   | {
       readonly kind: 'owner'
@@ -25,6 +25,9 @@ export type Draw =
       readonly reason: AttemptReason
       readonly changed: boolean
       readonly detail: string
+      /** From now, ms; null: nobody knows when the quota returns. */
+      readonly resetIn: number | null
+      readonly stays: boolean
     }
   | {
       readonly kind: 'server'
@@ -47,7 +50,7 @@ export const draw: fc.Arbitrary<Draw> = fc.oneof(
     weight: 2,
     arbitrary: fc.record({
       kind: fc.constant('plain' as const),
-      type: fc.constantFrom('ready', 'expire', 'quota_over'),
+      type: fc.constantFrom('ready', 'expire', 'quota_over', 'reroute'),
     }),
   },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('claim' as const), daemon: fc.nat(2) }) },
@@ -61,6 +64,8 @@ export const draw: fc.Arbitrary<Draw> = fc.oneof(
       reason: fc.constantFrom(...attemptReasons),
       changed: fc.boolean(),
       detail: fc.constantFrom('', 'exit 1', 'exit 2 after 3s', 'other'),
+      resetIn: fc.constantFrom(null, null, -1, 0, 2_000, 18_000_000),
+      stays: fc.boolean(),
     }),
   },
   {
@@ -140,6 +145,9 @@ function spell(each: Exclude<Draw, { kind: 'time' }>, task: Task, index: number,
   const owner = { attemptId: attempt.id, epoch: attempt.epoch + each.epochOff, daemonId: attempt.daemonId }
   if (each.type === 'complete')
     return { type: 'complete', owner, facts: { changed: each.changed, output: each.changed } }
-  if (each.type === 'fail') return { type: 'fail', owner, reason: each.reason, detail: each.detail, resetAt: null }
+  if (each.type === 'fail') {
+    const { reason, detail, resetIn, stays } = each
+    return { type: 'fail', owner, reason, detail, resetAt: resetIn === null ? null : now + resetIn, stays }
+  }
   return { type: each.type, owner }
 }

@@ -2,6 +2,7 @@
 
 import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Clock } from '../../src/core/clock.ts'
 import { cleanUp } from '../../src/daemon/gc/clean-up.ts'
 import { folderNames, stateDirs } from '../../src/daemon/gc/leftovers.ts'
 import type { GcReport } from '../../src/daemon/gc/report.ts'
@@ -113,14 +114,17 @@ async function killRun(attemptId: string): Promise<void> {
   }
 }
 
-function clean(dataDir: string): Promise<GcReport> {
-  return cleanUp({ dataDir, retention: defaultRetention, dryRun: false, olderThanMs: 0, clock: systemClock })
+function clean(dataDir: string, clock: Clock = systemClock): Promise<GcReport> {
+  return cleanUp({ dataDir, retention: defaultRetention, dryRun: false, olderThanMs: 0, clock })
 }
+
+/** An empty folder that a daemon made right before it was killed is told from one that is being made by its age: an hour. */
+const later: Clock = { ...systemClock, now: () => systemClock.now() + 2 * 3_600_000 }
 
 /** What is wrong after the runs, in sentences; empty: nothing. Cleans up first, as `capstan gc --older-than 0` does. */
 export async function auditCleanUp(field: Field, ran: Ran): Promise<string[]> {
   const tasks = await Promise.all(ran.tasks.map(({ id }) => field.task(id)))
-  const report = await clean(ran.dataDir)
+  const report = await clean(ran.dataDir, later)
   const kept = report.kept.map(({ path, why }) => `kept: ${path}: ${why}`)
   const needed = report.needed === 0 ? [] : [`${report.needed} runs are still needed by the journal`]
   return [

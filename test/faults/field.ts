@@ -105,6 +105,11 @@ export class Field implements AsyncDisposable {
     return makeClient({ url, token, timeoutMs: 10_000 })
   }
 
+  /** What makes the command line speak to this server. */
+  get login(): Record<string, string> {
+    return { CAPSTAN_URL: this.server.url, CAPSTAN_TOKEN: this.server.token }
+  }
+
   /** A line to the server; it outlives restarts of the server. */
   async line(): Promise<Line> {
     const line = await Line.to(this.#port)

@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { mkdtemp } from 'node:fs/promises'
 import { delimiter, dirname, join } from 'node:path'
 import { passedBy, runEnvironment } from '../../src/daemon/harness/environment.ts'
+import { nothingGiven } from '../../src/daemon/harness/given.ts'
 import type { Brief, Line, RunInput, Verdict } from '../../src/daemon/harness/port.ts'
 import { makeHostProbe } from '../../src/daemon/harness/probe.ts'
 import { processEnv } from '../../src/lib/env.ts'
@@ -21,6 +22,8 @@ export interface Outcome {
   readonly exit: string
   readonly wallMs: number
   readonly workspace: string
+  /** The files in which the adapter says the conversation is kept; null: it does not say. */
+  readonly sessionFiles: readonly string[] | null
 }
 
 export interface RunOptions {
@@ -32,15 +35,18 @@ export interface RunOptions {
   readonly timeoutMs?: number
   /** The session and the home of an earlier outcome, to resume it. */
   readonly resume?: { readonly sessionRef: string; readonly workspace: string; readonly home: string }
+  readonly prompt?: string
 }
+
+export const firstPrompt = 'Write one line into a file, then say that you are done.'
 
 /** A run that takes longer is ended and counts as cut, ms. */
 const runMs = 60_000
 
-/** PATH with the peer first, and this Node last for hosts that have no other. */
+/** PATH with the peer first, then this Node: the system's may be too old for a peer. */
 export function pathFor(peer: Peer): string {
   const own = join(peer.folder, 'node_modules', '.bin')
-  return [own, processEnv().PATH ?? '', dirname(process.execPath)].join(delimiter)
+  return [own, dirname(process.execPath), processEnv().PATH ?? ''].join(delimiter)
 }
 
 export async function runPeer(peer: Peer, options: RunOptions): Promise<Outcome> {
@@ -59,6 +65,8 @@ export async function runPeer(peer: Peer, options: RunOptions): Promise<Outcome>
   const base = { host, secrets: {}, harness: passedBy(harness, probe), profile: [], run }
   const input = runInput(folder, workspace, options, runEnvironment({ ...base, switches: {} }))
   const launch = harness.launch(input)
+  mkdirSync(input.filesDir, { recursive: true })
+  for (const { name, text } of launch.files ?? []) writeFileSync(join(input.filesDir, name), text, { mode: 0o600 })
   const env = runEnvironment({ ...base, switches: launch.env })
   const [program, ...args] = launch.argv
   const stdin = launch.stdin.kind === 'null' ? '' : launch.stdin.text
@@ -70,7 +78,9 @@ export async function runPeer(peer: Peer, options: RunOptions): Promise<Outcome>
   const read = reduceAll(peer, lines, input)
   const verdict = harness.finish(read.state, { code: ran.code, signal: ran.signal })
   const exit = ran.signal ?? String(ran.code)
-  return { version: found.version, verdict, events: read.events, exit, wallMs, workspace }
+  const session = { ref: verdict.sessionRef ?? '', cwd: workspace }
+  const sessionFiles = harness.sessionFiles?.(probe, session) ?? null
+  return { version: found.version, verdict, events: read.events, exit, wallMs, workspace, sessionFiles }
 }
 
 function reduceAll(peer: Peer, lines: readonly Line[], brief: Brief): { state: unknown; events: readonly EventBody[] } {
@@ -85,7 +95,7 @@ function reduceAll(peer: Peer, lines: readonly Line[], brief: Brief): { state: u
 }
 
 function runInput(folder: string, cwd: string, options: RunOptions, env: Record<string, string>): RunInput {
-  const prompt = 'Write one line into a file, then say that you are done.'
+  const prompt = options.prompt ?? firstPrompt
   const promptFile = join(folder, 'prompt')
   writeFileSync(promptFile, prompt, { mode: 0o600 })
   return {
@@ -100,5 +110,6 @@ function runInput(folder: string, cwd: string, options: RunOptions, env: Record<
     env,
     mcp: null,
     filesDir: join(folder, 'files'),
+    given: nothingGiven,
   }
 }

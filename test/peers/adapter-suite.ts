@@ -6,7 +6,7 @@ import type { Mode } from '../fakes/model-server/script.ts'
 import { finalText, tokens, writtenFile, writtenText } from '../fakes/model-server/script.ts'
 import type { ModelServer } from '../fakes/model-server/server.ts'
 import type { Outcome } from './adapter-run.ts'
-import { runPeer } from './adapter-run.ts'
+import { firstPrompt, runPeer } from './adapter-run.ts'
 import type { Peer } from './peers.ts'
 import type { Row } from './table.ts'
 
@@ -17,6 +17,7 @@ const refusals: readonly (readonly [Mode, readonly string[]])[] = [
   ['auth', ['auth']],
   ['failure', ['transport']],
   ['bad-model', ['model_invalid']],
+  ['cut', ['transport']],
 ]
 
 /** Long enough to be sure that the model has been asked, ms. */
@@ -30,9 +31,11 @@ export async function adapterSuite(peer: Peer, server: ModelServer, root: string
   rows.push(row('write, edit', edit, worked(edit)))
   rows.push(await resumed(peer, server, root, full))
   for (const [mode, reasons] of refusals) {
-    const outcome = await runPeer(peer, { root, server, mode, autonomy: 'full' })
+    const limit = peer.patienceMs === undefined ? {} : { timeoutMs: peer.patienceMs }
+    const outcome = await runPeer(peer, { root, server, mode, autonomy: 'full', ...limit })
     const { verdict } = outcome
-    const fits = !verdict.ok && reasons.includes(verdict.reason)
+    const recovers = mode === 'cut' && peer.survivesCuts === true
+    const fits = verdict.ok ? recovers : reasons.includes(verdict.reason)
     rows.push(row(mode, outcome, fits ? null : `expected the reason ${reasons.join(' or ')}`))
   }
   const killed = await runPeer(peer, { root, server, mode: 'hang', autonomy: 'full', timeoutMs: hangMs })
@@ -44,10 +47,16 @@ export async function adapterSuite(peer: Peer, server: ModelServer, root: string
 async function resumed(peer: Peer, server: ModelServer, root: string, first: Outcome): Promise<Row> {
   const sessionRef = first.verdict.sessionRef ?? ''
   const { workspace } = first
+  if (first.sessionFiles?.length === 0) return row('resume', first, 'the adapter finds no file of the conversation')
   const resume = { sessionRef, workspace, home: join(workspace, '..', 'home') }
-  const outcome = await runPeer(peer, { root, server, mode: 'write', autonomy: 'edit', resume })
-  const kept = outcome.verdict.sessionRef === sessionRef
-  return row('resume', outcome, outcome.verdict.ok && kept ? null : 'the session was not resumed under its id')
+  const asked = server.bodies.length
+  const outcome = await runPeer(peer, { root, server, mode: 'text', autonomy: 'full', resume, prompt: 'And again?' })
+  const { verdict } = outcome
+  if (!verdict.ok) return row('resume', outcome, `failed: ${verdict.detail}`)
+  if (verdict.sessionRef !== sessionRef) return row('resume', outcome, 'the session was not resumed under its id')
+  const said = server.bodies.slice(asked).filter((body) => body.includes('And again?'))
+  const replays = said.some((body) => body.includes(firstPrompt) && body.includes(finalText))
+  return row('resume', outcome, replays ? null : 'the model did not get the first conversation again')
 }
 
 /** Null when the file, the events, the words and the tokens of a scripted run came back. */

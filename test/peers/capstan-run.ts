@@ -1,143 +1,123 @@
-// A task through the whole product: `capstan up` on a clone of this repository, one task for the peer, its diff and usage.
+// Tasks through the whole product: one that works, one that is stopped while its tool runs, one whose daemon is killed meanwhile.
 
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { packageRoot } from '../../src/daemon/harness/environment.ts'
-import { processEnv } from '../../src/lib/env.ts'
-import { exec, startDetached } from '../../src/lib/exec.ts'
-import { writtenFile, writtenText } from '../fakes/model-server/script.ts'
+import { endlessCommand, finalText, goFile, writtenFile, writtenText } from '../fakes/model-server/script.ts'
 import type { ModelServer } from '../fakes/model-server/server.ts'
-import { pathFor } from './adapter-run.ts'
+import type { FinalTask, Place, Up, World } from './capstan-world.ts'
+import { addTask, capstan, isAlive, makeWorld, showTask, startUp, stop, until, waitTask } from './capstan-world.ts'
 import type { Peer } from './peers.ts'
 import type { Row } from './table.ts'
 
-type Env = Readonly<Record<string, string>>
+type Outcome = Pick<Row, 'outcome' | 'problem'>
 
-/** From start to the JSON line of `up`; a cold machine compiles and probes the CLIs, ms. */
-const readyMs = 60_000
+/** From the task to its agent's tool; the slowest CLI takes some 10 s to start, ms. */
+const startMs = 60_000
+/** From a stop to the end of the last process, ms. */
+const goneMs = 20_000
 
-/** Runs one task of the peer in mode `write`. Throws, naming the folder, when a step cannot be done at all. */
-export async function capstanRun(peer: Peer, server: ModelServer, root: string): Promise<Row> {
-  const folder = join(root, `capstan-${peer.harness.name}`)
-  const home = join(folder, 'home')
-  mkdirSync(home, { recursive: true })
-  const clone = await cloneOfThis(folder)
-  const own = peer.configure(home, server, 'write')
-  const env = { PATH: pathFor(peer), HOME: home, CAPSTAN_HOME: join(home, '.capstan'), TERM: 'dumb', ...own }
-  const startedAt = performance.now()
-  const up = await startUp(folder, clone, env)
-  try {
-    const client = { ...env, CAPSTAN_URL: up.url, CAPSTAN_TOKEN: up.token }
-    const outcome = await runTask(peer, client)
-    return { what: 'through capstan up', ...outcome, wallMs: performance.now() - startedAt }
-  } finally {
-    await stop(up.pid)
-  }
-}
-
-async function cloneOfThis(folder: string): Promise<string> {
-  const clone = join(folder, 'capstan-clone')
-  const env = { ...processEnv(), GIT_TERMINAL_PROMPT: '0' }
-  for (const args of [
-    ['clone', '--quiet', '--no-hardlinks', packageRoot, clone],
-    ['-C', clone, 'remote', 'remove', 'origin'], // then the slug is the folder's name
-  ]) {
-    const done = await exec('git', args, { env, timeoutMs: 60_000 })
-    if (done.code !== 0) throw new Error(`git ${args.join(' ')} failed: ${done.stderr}`)
-  }
-  return clone
-}
-
-interface Up {
-  readonly url: string
-  readonly token: string
-  readonly pid: number
-}
-
-async function startUp(folder: string, clone: string, env: Env): Promise<Up> {
-  const logPath = join(folder, 'up.log')
-  const bin = join(packageRoot, 'bin', 'capstan.js')
-  const args = [bin, 'up', '--json', '--port', '0', '--data', join(folder, 'data'), '--workspace', clone]
-  const pid = await startDetached(process.execPath, args, { cwd: clone, env, logPath })
-  const deadline = performance.now() + readyMs
-  while (performance.now() < deadline) {
-    const ready = readyLine(logPath)
-    if (ready !== null) return { ...ready, pid }
-    if (!isAlive(pid)) break
-    await sleep(100)
-  }
-  await stop(pid)
-  throw new Error(`capstan up printed no JSON line with a url; its output is in ${logPath}`)
-}
-
-function readyLine(logPath: string): { url: string; token: string } | null {
-  if (!existsSync(logPath)) return null
-  for (const line of readFileSync(logPath, 'utf8').split('\n')) {
-    if (line.startsWith('{') && line.endsWith('}') && line.includes('"url"') && line.includes('"token"')) {
-      return JSON.parse(line)
-    }
-  }
-  return null
-}
-
-interface FinalTask {
-  readonly id: string
-  readonly state: string
-  readonly reason: string | null
-  readonly attempts: readonly { readonly usage: { readonly outputTokens: number } | null; readonly detail: string }[]
-}
-
-async function runTask(peer: Peer, env: Env): Promise<{ outcome: string; problem: string | null }> {
-  const what = [
-    'task',
-    'add',
-    '--prompt',
-    'Write one line into a file.',
-    '--repo',
-    'capstan-clone',
-    '--expect',
-    'changes',
+/** Throws, naming the folder, when a step cannot be done at all. */
+export async function capstanRows(peer: Peer, server: ModelServer, root: string): Promise<readonly Row[]> {
+  const at = { peer, server, root }
+  return [
+    await inWorld('through capstan up', { ...at, mode: 'write' }, works),
+    await inWorld('stopped while a tool runs', { ...at, mode: 'tool-hang' }, stopped),
+    await inWorld('a spent quota through capstan up', { ...at, mode: 'quota' }, parked),
+    await inWorld('daemon killed while a tool runs, started again', { ...at, mode: 'tool-wait' }, adopted),
   ]
-  const added: FinalTask = JSON.parse((await capstan(env, [...what, '--harness', peer.harness.name, '--json'])).stdout)
-  const waited = await capstan(env, ['task', 'wait', added.id, '--timeout', '120s', '--json'])
-  const task: FinalTask = JSON.parse(waited.stdout)
+}
+
+type Step = (place: Place, world: World, ups: Up[]) => Promise<Outcome>
+
+/** `ups`: what the step started; the newest one is stopped at the end. */
+async function inWorld(what: string, place: Place, step: Step): Promise<Row> {
+  const startedAt = performance.now()
+  const world = await makeWorld(place)
+  const ups = [await startUp(world)]
+  try {
+    return { what, ...(await step(place, world, ups)), wallMs: performance.now() - startedAt }
+  } finally {
+    for (const up of ups) await stop(up.pid)
+  }
+}
+
+async function works({ peer }: Place, _world: World, [up]: Up[]): Promise<Outcome> {
+  if (up === undefined) throw new Error('capstan up is not running')
+  const { id } = await addTask(peer, up)
+  return written(await waitTask(id, up), up)
+}
+
+/** The task is completed in one attempt, its diff holds the file, and its usage came. */
+async function written(task: FinalTask, up: Up): Promise<Outcome> {
   const attempt = task.attempts.at(-1)
   const usage = attempt?.usage ?? null
-  const outcome = `${task.state}, exit ${waited.code} of task wait, ${usage?.outputTokens ?? 'no'} output tokens`
+  const outcome = `${task.state}, attempt ${task.attempts.length}, ${usage?.outputTokens ?? 'no'} output tokens`
   if (task.state !== 'completed') return { outcome, problem: `${task.reason}: ${attempt?.detail}` }
-  const diff = (await capstan(env, ['task', 'diff', added.id])).stdout
+  if (task.attempts.length !== 1) return { outcome, problem: 'more than one attempt' }
+  const diff = (await capstan(up, ['task', 'diff', task.id])).stdout
   const hasFile = diff.includes(`+++ b/${writtenFile}`) && diff.includes(`+${writtenText.trimEnd()}`)
   if (!hasFile) return { outcome, problem: `the diff lacks ${writtenFile}: ${diff.slice(0, 300)}` }
   return { outcome, problem: usage !== null && usage.outputTokens > 0 ? null : 'no usage came back' }
 }
 
-async function capstan(env: Env, args: readonly string[]): Promise<{ code: number | null; stdout: string }> {
-  const bin = join(packageRoot, 'bin', 'capstan.js')
-  const done = await exec(process.execPath, [bin, ...args], { env, timeoutMs: 150_000 })
-  const stdout = done.stdout.toString('utf8')
-  if (stdout === '') throw new Error(`capstan ${args.join(' ')} ended with exit code ${done.code}: ${done.stderr}`)
-  return { code: done.code, stdout }
+async function stopped({ peer }: Place, _world: World, [up]: Up[]): Promise<Outcome> {
+  if (up === undefined) throw new Error('capstan up is not running')
+  const { id } = await addTask(peer, up)
+  const last = endlessCommand.split(' ').at(-1) ?? endlessCommand
+  const runs = await until(() => processesOf(id).some((process) => process.command.includes(last)), startMs)
+  if (!runs) return { outcome: 'no tool', problem: 'the tool did not start' }
+  await capstan(up, ['task', 'cancel', id, '--json'])
+  const task = await waitTask(id, up)
+  const isGone = await until(() => processesOf(id).length === 0, goneMs)
+  const left = processesOf(id).map((process) => process.command)
+  const outcome = `${task.state}, ${isGone ? 'no process' : `${left.length} processes`} left`
+  const isRight = isGone && task.state === 'cancelled'
+  return { outcome, problem: isRight ? null : `left: ${left.join(', ').slice(0, 300)}` }
 }
 
-/** TERM, then KILL to its whole group; waits until it is gone. */
-async function stop(pid: number): Promise<void> {
-  for (const [signal, waitMs] of [
-    ['SIGTERM', 30_000],
-    ['SIGKILL', 5_000],
-  ] as const) {
-    if (!isAlive(pid)) return
-    process.kill(signal === 'SIGKILL' ? -pid : pid, signal)
-    const deadline = performance.now() + waitMs
-    while (isAlive(pid) && performance.now() < deadline) await sleep(50)
+/** The CLI gives up by itself, or is ended while it tries again; the task then waits for the quota instead of failing. */
+async function parked({ peer }: Place, _world: World, [up]: Up[]): Promise<Outcome> {
+  if (up === undefined) throw new Error('capstan up is not running')
+  const { id } = await addTask(peer, up)
+  const startedAt = performance.now()
+  let task = await showTask(id, up)
+  while (!['parked', 'failed', 'completed'].includes(task.state) && performance.now() - startedAt < startMs) {
+    task = await showTask(id, up)
   }
+  await capstan(up, ['task', 'cancel', id, '--json'])
+  const outcome = `${task.state} after ${((performance.now() - startedAt) / 1_000).toFixed(0)} s`
+  return { outcome, problem: task.state === 'parked' ? null : `expected parked: ${task.attempts.at(-1)?.detail}` }
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false // ESRCH: gone
-  }
+async function adopted({ peer }: Place, world: World, ups: Up[]): Promise<Outcome> {
+  const [first] = ups
+  if (first === undefined) throw new Error('capstan up is not running')
+  const { id } = await addTask(peer, first)
+  const runs = await until(() => processesOf(id).some((process) => process.command.includes(goFile)), startMs)
+  if (!runs) return { outcome: 'no tool', problem: 'the tool did not start' }
+  process.kill(first.pid, 'SIGKILL')
+  await until(() => !isAlive(first.pid), goneMs)
+  const second = await startUp(world, 2)
+  ups.push(second)
+  writeFileSync(join(world.home, goFile), '')
+  const outcome = await written(await waitTask(id, second), second)
+  const log = (await capstan(second, ['task', 'logs', id, '--json'])).stdout
+  const times = log.split(finalText).length - 1
+  return outcome.problem !== null || times === 1
+    ? outcome
+    : { ...outcome, problem: `the last words came ${times} times` }
+}
+
+/** Every process that was started for the task, by the mark in its environment. */
+function processesOf(taskId: string): readonly { readonly pid: number; readonly command: string }[] {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
+  return pids.flatMap((pid) => {
+    try {
+      if (!readFileSync(`/proc/${pid}/environ`, 'utf8').includes(`CAPSTAN_TASK_ID=${taskId}\0`)) return []
+      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim()
+      return command === '' ? [] : [{ pid: Number(pid), command }] // a zombie has no command line
+    } catch {
+      return [] // ended meanwhile, or not ours to read
+    }
+  })
 }

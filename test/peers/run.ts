@@ -1,4 +1,4 @@
-// `npm run test:peers [-- --adapters-only] [-- NAME …]`: the real agent CLIs against the scripted model server, loopback only.
+// `npm run test:peers [-- --adapters-only | --capstan-only] [-- --nightly] [-- NAME …]`: the real agent CLIs against the scripted model server, loopback only.
 
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -6,19 +6,24 @@ import { join } from 'node:path'
 import { processEnv } from '../../src/lib/env.ts'
 import { exec, execOnTerminal } from '../../src/lib/exec.ts'
 import { startModelServer } from '../fakes/model-server/server.ts'
+import { codexAcp } from './acp-peers.ts'
 import { adapterSuite } from './adapter-suite.ts'
-import { capstanRun } from './capstan-run.ts'
+import { askSuite, conversationSuite } from './ask-suite.ts'
+import { capstanRows } from './capstan-run.ts'
 import { installPeer } from './install.ts'
 import type { Peer } from './peers.ts'
 import { peers, pinnedVersion } from './peers.ts'
+import { sandboxRow } from './sandbox-run.ts'
 import type { Row } from './table.ts'
 import { printTable } from './table.ts'
 
 const args = process.argv.slice(2)
 const names = args.filter((arg) => !arg.startsWith('--'))
-const chosen = peers.filter((peer) => names.length === 0 || names.includes(peer.harness.name))
+const byDefault = (peer: Peer) => peer.nightly === undefined || args.includes('--nightly')
+const all = [...peers, codexAcp]
+const chosen = all.filter((peer) => (names.length === 0 ? byDefault(peer) : names.includes(peer.harness.name)))
 if (chosen.length === 0) {
-  const known = peers.map((peer) => peer.harness.name).join(', ')
+  const known = all.map((peer) => peer.harness.name).join(', ')
   process.stderr.write(`no peer is named ${names.join(', ')}; there are ${known}\n`)
   process.exitCode = 64
 } else if (args.includes('--isolated') || !(await canIsolate())) {
@@ -62,14 +67,24 @@ async function runAll(chosenPeers: readonly Peer[]): Promise<number> {
   return problems.length === 0 ? 0 : 1
 }
 
-async function rowsOf(
-  peer: Peer,
-  at: { server: Awaited<ReturnType<typeof startModelServer>>; root: string },
-): Promise<readonly Row[]> {
-  const direct = await adapterSuite(peer, at.server, at.root)
+interface At {
+  readonly server: Awaited<ReturnType<typeof startModelServer>>
+  readonly root: string
+}
+
+async function adapterRows(peer: Peer, at: At): Promise<readonly Row[]> {
+  const talks = peer.conversation === true
+  const alone = talks ? await conversationSuite(peer, at) : await adapterSuite(peer, at.server, at.root)
+  const asking = peer.harness.autonomies.includes('ask') ? await askSuite(peer, at) : []
+  const kept = talks ? [] : [await sandboxRow(peer, at.server)]
+  return [...alone, ...asking, ...kept]
+}
+
+async function rowsOf(peer: Peer, at: At): Promise<readonly Row[]> {
+  const direct = args.includes('--capstan-only') ? [] : await adapterRows(peer, at)
   if (args.includes('--adapters-only')) return direct
   try {
-    return [...direct, await capstanRun(peer, at.server, at.root)]
+    return [...direct, ...(await capstanRows(peer, at.server, at.root))]
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error)
     return [...direct, { what: 'through capstan up', outcome: 'did not run', wallMs: 0, problem }]

@@ -1,12 +1,15 @@
 // Who may do what: generated from the operations table, so that a new operation is covered the day it is written.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Role } from '../../src/core/role.ts'
+import { reaches, roles } from '../../src/core/role.ts'
 import { cidOf } from '../../src/lib/cid.ts'
-import type { Scope } from '../../src/protocol/fleet.ts'
+import type { Scope } from '../../src/protocol/access.ts'
+import { roleNeeded } from '../../src/protocol/operation.ts'
 import type { Operation } from '../../src/protocol/operations.ts'
 import { operations } from '../../src/protocol/operations.ts'
 import type { World } from './world.ts'
-import { makeWorld, problemOf, until } from './world.ts'
+import { makeWorld, problemOf, runOf, until } from './world.ts'
 
 const all = Object.entries(operations) as [string, Operation][]
 let world: World
@@ -15,6 +18,12 @@ const own: Record<string, string> = {}
 const tokens: Record<'home' | 'foreign', Record<Scope, string>> = {
   home: { daemon: '', user: '', admin: '' },
   foreign: { daemon: '', user: '', admin: '' },
+}
+
+/** A token with every scope, of an account in each role. */
+const byRole: Record<'home' | 'foreign', Record<Role, string>> = {
+  home: { viewer: '', member: '', manager: '', owner: '' },
+  foreign: { viewer: '', member: '', manager: '', owner: '' },
 }
 
 beforeAll(async () => {
@@ -27,13 +36,26 @@ beforeAll(async () => {
     tokens.home[scope] = home.secret
     tokens.foreign[scope] = there.secret
   }
+  for (const [team, owner] of [
+    ['home', world.server.token],
+    ['foreign', tokens.foreign.admin],
+  ] as const) {
+    for (const role of roles) {
+      const body = { name: `${team}-${role}`, scopes: ['daemon' as const, 'user' as const, 'admin' as const] }
+      byRole[team][role] = (await world.as(owner).call('createToken', { body })).secret
+      await world.as(owner).call('changeMember', { params: { id: body.name }, body: { role } })
+    }
+  }
   const daemon = await world.daemon()
   own.fleet = (await client.call('listDaemons', {})).items[0]?.id ?? ''
   own.pool = (await client.call('createPool', { body: { name: 'secret-pool' } })).id
   own.profiles = (await client.call('createProfile', { body: { name: 'secret-profile' } })).id
+  own.requests = await openedRequest(daemon)
   own.tasks = (
     await client.call('createTask', { body: { prompt: 'secret-prompt', repo: 'acme/app', role: 'none' } })
   ).id
+  own.members = (await client.call('listMembers', {})).items[0]?.id ?? ''
+  own.models = (await client.call('createModel', { body: { provider: 'acme', name: 'secret-model' } })).id
   own.identity = (await client.call('listTokens', {})).items[0]?.id ?? ''
   own.cid = cidOf('secret bytes')
   await world.as(tokens.home.daemon).putBlob(own.cid, Buffer.from('secret bytes'))
@@ -42,6 +64,18 @@ beforeAll(async () => {
 afterAll(async () => {
   await world[Symbol.asyncDispose]()
 })
+
+/** A request of a task at work, with words that nobody else may read. */
+async function openedRequest(daemon: Awaited<ReturnType<World['daemon']>>): Promise<string> {
+  await world.client.call('createTask', { body: { prompt: 'secret-work', repo: 'acme/app' } })
+  const [claim] = (await daemon.claim()).assignments
+  if (claim === undefined) throw new Error('nothing to claim')
+  await daemon.beat([runOf(claim)])
+  const { attemptId, epoch } = claim
+  const asked = { kind: 'question' as const, title: 'secret-question', body: {}, options: [], openForMs: 60_000 }
+  await daemon.ask('request', { attemptId, epoch, requestId: 'req_of_home', ...asked })
+  return 'req_of_home'
+}
 
 function pathOf({ path, tag }: Operation): string {
   const id = path.includes('/pools/') ? own.pool : own[tag]
@@ -53,11 +87,13 @@ async function knock(operation: Operation, token: string | null): Promise<{ stat
   const init: RequestInit = { method: operation.method, headers }
   if (operation.body !== undefined) {
     headers['content-type'] = 'application/json'
-    init.body = JSON.stringify({ name: `n-${Math.random()}`, on: false, prompt: 'x', scopes: ['user'] })
+    init.body = JSON.stringify({ name: `n-${Math.random()}`, on: false, prompt: 'x', scopes: ['user'], role: 'viewer' })
   }
   // Whoever has the bytes may bring them; the id alone must not open them.
   if (operation.upload === true)
-    init.body = Object.values(tokens.foreign).includes(token ?? '') ? 'guess' : 'secret bytes'
+    init.body = [...Object.values(tokens.foreign), ...Object.values(byRole.foreign)].includes(token ?? '')
+      ? 'guess'
+      : 'secret bytes'
   if (operation.answer === 'events') init.signal = AbortSignal.timeout(2_000)
   const response = await fetch(world.server.url + pathOf(operation), init)
   if (operation.answer === 'events' && response.ok) {
@@ -74,8 +110,12 @@ describe.each(all)('%s', (_, operation) => {
   })
 
   test.each(['daemon', 'user', 'admin'] as const)('answers scope %s as the table says', async (scope) => {
-    const admitted =
+    const inScope =
       operation.scope === 'any' || operation.scope === scope || (operation.scope === 'user' && scope === 'admin')
+    const needed = roleNeeded(operation)
+    // What such a token is made for when nobody says: a member's, or an owner's.
+    const role = scope === 'admin' ? 'owner' : 'member'
+    const admitted = inScope && (needed === null || reaches(role, needed))
     // With admission the request may still be refused for what it asks; never for who asks. Destructive ones are left to other tests.
     if (admitted && operation.method === 'DELETE') return
     const { status } = await knock(operation, tokens.home[scope])
@@ -83,11 +123,20 @@ describe.each(all)('%s', (_, operation) => {
     else expect(status).toBe(403)
   })
 
+  test.each(roles)('answers role %s as the table says', async (role) => {
+    const needed = roleNeeded(operation)
+    const admitted = needed === null || reaches(role, needed)
+    if (admitted && operation.method === 'DELETE') return
+    const { status, text } = await knock(operation, byRole.home[role])
+    if (admitted) expect([401, 403], text).not.toContain(status)
+    else expect(status).toBe(403)
+  })
+
   test('tells another team nothing', async () => {
-    for (const scope of ['daemon', 'user', 'admin'] as const) {
-      const { status, text } = await knock(operation, tokens.foreign[scope])
+    for (const token of [...Object.values(tokens.foreign), ...Object.values(byRole.foreign)]) {
+      const { status, text } = await knock(operation, token)
       expect(text).not.toMatch(/secret-/)
-      for (const id of [own.tasks, own.fleet, own.pool, own.profiles, own.identity]) {
+      for (const id of [own.tasks, own.requests, own.fleet, own.pool, own.profiles, own.models, own.members]) {
         if (!pathOf(operation).includes(id ?? '')) expect(text).not.toContain(id)
       }
       if (operation.path.includes(':id')) expect([400, 403, 404]).toContain(status)
@@ -102,6 +151,58 @@ test('an administrator of another team can neither make teams nor tokens for thi
   const reach = far.call('createToken', { body: { name: 'x', scopes: ['admin'], team: 'default' } })
   expect((await problemOf(reach)).code).toBe('forbidden')
   expect((await far.call('listTeams', {})).items.map((team) => team.name)).toEqual(['rivals'])
+})
+
+test('a member has the role that an owner gives, at once, also on what is open', async () => {
+  const { client } = world
+  const ann = await client.call('createMember', { body: { name: 'ann', role: 'owner' } })
+  expect(ann).toMatchObject({ name: 'ann', kind: 'user', role: 'owner', tokens: 0 })
+  expect((await problemOf(client.call('createMember', { body: { name: 'ann' } }))).code).toBe('already_exists')
+  const token = await client.call('createToken', {
+    body: { name: 'laptop', scopes: ['user', 'admin'], account: 'ann' },
+  })
+  expect(token).toMatchObject({ account: 'ann', role: 'owner' })
+  const as = world.as(token.secret)
+  expect(await as.call('whoami', {})).toMatchObject({ actor: 'user:ann', role: 'owner', account: { name: 'ann' } })
+  await as.call('createPool', { body: { name: 'of-ann' } })
+  const stream = await fetch(`${world.server.url}/v1/tasks/${own.tasks}/stream`, {
+    headers: { authorization: `Bearer ${token.secret}` },
+  })
+  await client.call('changeMember', { params: { id: 'ann' }, body: { role: 'viewer' } })
+  const reader = stream.body?.getReader()
+  await until(async () => (await reader?.read())?.done === true, 'the end of the stream')
+  const refused = await problemOf(as.call('createPool', { body: { name: 'more' } }))
+  expect(refused).toMatchObject({ code: 'forbidden', status: 403 })
+  expect(refused.detail).toBe('createPool needs the role manager; ann is viewer')
+  expect((await as.call('listTasks', {})).items.length).toBeGreaterThan(0)
+  const useless = client.call('createToken', { body: { name: 'x', scopes: ['admin'], account: 'ann' } })
+  expect((await problemOf(useless)).code).toBe('contradiction')
+  await client.call('removeMember', { params: { id: 'ann' } })
+  expect((await problemOf(as.call('whoami', {}))).code).toBe('unauthorized')
+})
+
+test('an invitation signs its person in, once, with the role it has', async () => {
+  const { client, server } = world
+  await client.call('createMember', { body: { name: 'bea', role: 'member' } })
+  const { path } = await client.call('inviteMember', { params: { id: 'bea' }, body: {} })
+  const entered = await fetch(server.url + path, { redirect: 'manual' })
+  const [cookie = ''] = (entered.headers.get('set-cookie') ?? '').split('; ')
+  const who = await fetch(`${server.url}/v1/whoami`, { headers: { cookie } })
+  expect(await who.json()).toMatchObject({ actor: 'user:bea', role: 'member', scopes: ['user'] })
+  expect((await fetch(server.url + path, { redirect: 'manual' })).status).toBe(401)
+  await client.call('createMember', { body: { name: 'robot', kind: 'service' } })
+  expect((await problemOf(client.call('inviteMember', { params: { id: 'robot' }, body: {} }))).code).toBe(
+    'contradiction',
+  )
+})
+
+test('the last owner of a team stays', async () => {
+  const far = world.as(tokens.foreign.admin)
+  for (const name of ['foreign-owner'])
+    await far.call('changeMember', { params: { id: name }, body: { role: 'viewer' } })
+  const last = await problemOf(far.call('changeMember', { params: { id: 'far-admin' }, body: { role: 'member' } }))
+  expect(last.code).toBe('in_use')
+  expect((await problemOf(far.call('removeMember', { params: { id: 'far-admin' } }))).code).toBe('in_use')
 })
 
 test('a revoked token is out within a second, on live sockets and streams too', async () => {
@@ -150,7 +251,7 @@ test('the sign-in link works once, its cookie signs in, and a change needs an or
   expect(attributes).toContain('SameSite=Strict')
   expect((await fetch(signInUrl, { redirect: 'manual' })).status).toBe(401)
   expect((await fetch(`${url}/v1/tasks`, { headers: { cookie } })).status).toBe(200)
-  expect(await (await fetch(url, { headers: { cookie } })).text()).toContain('secret-prompt')
+  expect(await (await fetch(`${url}/v1/board`, { headers: { cookie } })).text()).toContain('secret-prompt')
   expect(await (await fetch(url)).text()).not.toContain('secret-prompt')
   const change = { method: 'POST', body: '{"name":"via-cookie"}' }
   const headers = { cookie, 'content-type': 'application/json' }

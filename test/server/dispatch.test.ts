@@ -77,7 +77,15 @@ function seat(n: number, running = 0, draining = false): Seat {
 }
 
 async function add(plane: Plane, count = 1, label?: string): Promise<void> {
-  const caller = { actor: 'user:t', tokenId: 't', teamId: 'team_a', scopes: ['user' as const], operator: false }
+  const caller = {
+    actor: 'user:t',
+    tokenId: 't',
+    teamId: 'team_a',
+    scopes: ['user' as const],
+    role: 'member' as const,
+    account: null,
+    operator: false,
+  }
   const labels = label === undefined ? [] : [label]
   const asked = { caller, params: {}, query: null, idempotencyKey: null, lastEventId: null }
   await Promise.all(Array.from({ length: count }, () => createTask(plane, { ...asked, body: { prompt: 'x', labels } })))

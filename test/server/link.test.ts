@@ -79,10 +79,12 @@ test('a daemon restarted after kill -9 is not refused', async () => {
 })
 
 test('a pool admits its connector only, and says who was refused', async () => {
-  await world.client.call('createPool', { body: { name: 'ops-only', connector: 'ops' } })
   const tokenOf = async (name: string) =>
     (await world.client.call('createToken', { body: { name, scopes: ['daemon', 'admin'] } })).secret
   const [guest, ops] = [await tokenOf('guest'), await tokenOf('ops')]
+  const nobody = await problemOf(world.client.call('createPool', { body: { name: 'x', connector: 'nobody' } }))
+  expect(nobody.detail).toContain('"nobody" is neither "me" nor a member')
+  await world.client.call('createPool', { body: { name: 'ops-only', connector: 'ops' } })
   const stranger = await world.connect({ token: guest })
   // What a daemon calls itself does not count: its token does.
   const refused = await problemOf(stranger.register({ key: newKey(), offer: { pool: 'ops-only', identity: 'ops' } }))
@@ -90,7 +92,7 @@ test('a pool admits its connector only, and says who was refused', async () => {
   expect(refused.detail).toMatch(/ops.*guest/)
   const member = await world.daemon({ key: newKey(), token: ops, offer: { pool: 'ops-only', name: 'member' } })
   const pool = await world.client.call('getPool', { params: { id: 'ops-only' } })
-  expect(pool.daemons).toBe(1)
+  expect(pool).toMatchObject({ daemons: 1, hosts: [{ name: 'member', connected: true }] })
   await member.close()
   const mine = await world.as(ops).call('createPool', { body: { name: 'mine', connector: 'me' } })
   expect(mine.connector).toBe('ops')

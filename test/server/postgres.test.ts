@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { makeClient } from '../../src/client/client.ts'
+import { followTeam } from '../../src/client/team.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { silentLog } from '../../src/lib/log.ts'
 import type { RunningServer } from '../../src/server/server.ts'
@@ -40,6 +41,32 @@ describe.skipIf(withoutPostgres)('two replicas on PostgreSQL', () => {
     await b?.close()
     await postgres?.stop()
     rmSync(dir, { recursive: true, force: true })
+  })
+
+  test('the board, jobs, figures and the audit log are read, and a change is heard at the other replica', async () => {
+    const [here, there] = [a, b].map(({ url, token }) => makeClient({ url, token }))
+    if (here === undefined || there === undefined) throw new Error('two replicas')
+    const over = new AbortController()
+    const heard: unknown[] = []
+    const listening = (async () => {
+      for await (const news of followTeam({ url: b.url, token: b.token }, { signal: over.signal })) heard.push(news)
+    })()
+    await until(() => heard.length > 0, 'the stream')
+    const { id } = await here.call('createTask', {
+      body: { prompt: 'Paint the Gate', harness: 'shell', title: 'Gate' },
+    })
+    await until(() => JSON.stringify(heard).includes(id), 'the news at the other replica')
+    const found = await there.call('getBoard', { query: { text: 'paint THE', createdBy: 'user:local' } })
+    expect(found.columns.flatMap((column) => column.items.map((card) => [column.group, card.title]))).toEqual([
+      ['queued', 'Gate'],
+    ])
+    await there.call('changeTasks', { body: { action: 'cancel', ids: [id] } })
+    expect((await here.call('getBoard', { query: { text: id, group: 'done' } })).columns[0]?.count).toBe(1)
+    expect((await here.call('listJobs', {})).items).toEqual([])
+    expect((await here.call('getStats', {})).outcomes).toEqual([])
+    expect((await here.call('listAudit', {})).items[0]).toMatchObject({ operation: 'changeTasks' })
+    over.abort()
+    await listening
   })
 
   test('a task given to one reaches a daemon and a follower on the other', async () => {

@@ -9,6 +9,9 @@ import { fleetContract } from './contract/fleet.ts'
 import { housekeepingContract } from './contract/housekeeping.ts'
 import { identityContract } from './contract/identity.ts'
 import { logContract } from './contract/log.ts'
+import { reportsContract } from './contract/reports.ts'
+import { requestsContract } from './contract/requests.ts'
+import { reroutesContract } from './contract/reroutes.ts'
 import { sweepsContract } from './contract/sweeps.ts'
 import { tasksContract } from './contract/tasks.ts'
 import type { Opener } from './world.ts'
@@ -18,7 +21,10 @@ export function storeContract(opener: Opener): void {
   describe('tasks', () => tasksContract(opener))
   describe('claims', () => claimsContract(opener))
   describe('attempts', () => attemptsContract(opener))
+  describe('final reports together', () => reportsContract(opener))
+  describe('requests', () => requestsContract(opener))
   describe('time', () => sweepsContract(opener))
+  describe('quotas', () => reroutesContract(opener))
   describe('housekeeping', () => housekeepingContract(opener))
   describe('the log', () => logContract(opener))
   describe('transcripts', () => eventsContract(opener))

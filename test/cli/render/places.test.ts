@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { dateTime } from '../../../src/cli/render/figures.ts'
 import { findingLines } from '../../../src/cli/render/findings.ts'
 import { hostPage, hostTable } from '../../../src/cli/render/host.ts'
 import { patchLines } from '../../../src/cli/render/patch.ts'
@@ -19,6 +20,17 @@ it('lists hosts with state, agents and repositories', () => {
     'laptop:app  connected  1/4     now     acme/app',
     'ci          away       0/4     2h ago',
   ])
+})
+
+it('says until when a host’s quota is spent', () => {
+  const spent = { name: 'claude-code', version: '2.1.329', ready: true, problem: null, exhaustedUntil: now + 2_100_000 }
+  const host = sampleHost({ harnesses: [spent] })
+  const [day, time] = dateTime(now + 2_100_000).split(' ')
+  const until = `${day === dateTime(now).split(' ')[0] ? time : `${day} ${time}`} (in 35m)`
+  expect(hostTable([host], { ...look, now }).at(-1)).toBe(`quota of claude-code on laptop:app is spent until ${until}`)
+  expect(hostPage(host, { ...look, now }).at(-1)).toBe(`harness   claude-code 2.1.329: quota spent until ${until}`)
+  const away = sampleHost({ connected: false, harnesses: [spent] })
+  expect(hostTable([away], { ...look, now })).toHaveLength(2)
 })
 
 it('shows one host with what it lacks', () => {
@@ -107,11 +119,20 @@ it('doctor has a line for each finding, and the remedy under it', () => {
 it('whoami says server, team and rights', () => {
   const team = { id: 'team_x', name: 'default', createdAt: now }
   const server = { version: '0.1.0', protocol: 1, store: 'sqlite' } as const
-  const who = { actor: 'user:ann', tokenId: null, team, scopes: ['admin' as const], server }
+  const who = {
+    actor: 'user:ann',
+    tokenId: null,
+    team,
+    scopes: ['admin' as const],
+    role: 'owner' as const,
+    account: null,
+    server,
+  }
   expect(whoLines({ url: 'http://h:1', source: 'CAPSTAN_URL', who }, look)).toEqual([
     'server  http://h:1, Capstan 0.1.0 on sqlite',
     'you     user:ann',
     'team    default',
+    'role    owner',
     'scopes  admin',
     'from    CAPSTAN_URL',
   ])

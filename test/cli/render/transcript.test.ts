@@ -70,6 +70,8 @@ it('shows retries, notices, requests, errors and plans', () => {
     'try 2 failed, again in 5s (rate limit): HTTP 429',
     'note: context was compacted',
     'asks: run rm -rf build',
+    '  capstan task answer r --allow (or --deny)',
+    '  the whole of it: capstan task requests r',
     'error (overloaded): the model is overloaded',
     '',
     '[x] look',

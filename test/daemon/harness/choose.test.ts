@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import type { HarnessWish } from '../../../src/daemon/harness/choose.ts'
 import { chooseHarness } from '../../../src/daemon/harness/choose.ts'
 import { claudeCode } from '../../../src/daemon/harness/claude-code.ts'
+import { pi } from '../../../src/daemon/harness/pi.ts'
 import { preflight, refuseAutonomy } from '../../../src/daemon/harness/preflight.ts'
 import { builtIn, makeRegistry } from '../../../src/daemon/harness/registry.ts'
 import { shell } from '../../../src/daemon/harness/shell.ts'
@@ -34,7 +35,7 @@ test('without a wish the first ready harness runs, and a script’s shell never 
 })
 
 test('a harness of the host’s own may be the default', () => {
-  const registry = makeRegistry({ mine: { command: 'mine' } })
+  const registry = makeRegistry({ mine: { command: 'mine', stdin: true } })
   const choice = chooseHarness(nobody, registry, [missing('claude-code'), ready('mine')])
   expect(choice).toMatchObject({ ok: true, harness: { name: 'mine' } })
 })
@@ -50,6 +51,17 @@ test('a wish that cannot be met is not replaced by another agent', () => {
   })
 })
 
+test('a spent quota is passed over where any agent will do, and waited for where one is meant', () => {
+  const spent = (name: string, exhaustedUntil: number): HarnessFound => ({ ...ready(name), exhaustedUntil })
+  const found = [spent('claude-code', 2_000), ready('codex')]
+  expect(chooseHarness(nobody, builtIn, found)).toMatchObject({ ok: true, harness: { name: 'codex' } })
+  const waits = { ok: false, spentUntil: 2_000 }
+  expect(chooseHarness({ ...nobody, onlyFirst: true }, builtIn, found)).toMatchObject(waits)
+  expect(chooseHarness({ ...nobody, profile: 'claude-code' }, builtIn, found)).toMatchObject(waits)
+  const all = [spent('claude-code', 2_000), spent('codex', 1_000)]
+  expect(chooseHarness(nobody, builtIn, all)).toMatchObject({ ok: false, spentUntil: 1_000 })
+})
+
 test('what lacks is told in sentences', () => {
   const host = fakeHost({ env: { SET: 'x', EMPTY: '' }, programs: { git: '' } })
   const needs = { requiredEnv: ['SET', 'EMPTY', 'UNSET'], requiredTools: ['git', 'cargo'] }
@@ -63,8 +75,9 @@ test('what lacks is told in sentences', () => {
   expect(preflight({}, ready('codex'), host)).toEqual([])
 })
 
-test('asking is refused as long as nothing relays it; a script cannot be held to edits', () => {
-  for (const harness of builtIn) expect(refuseAutonomy(harness, 'ask')).toMatchObject({ reason: 'relay_unavailable' })
+test('asking is refused where nothing relays it; a script cannot be held to edits', () => {
+  for (const harness of [pi, shell])
+    expect(refuseAutonomy(harness, 'ask')).toMatchObject({ reason: 'relay_unavailable' })
   expect(refuseAutonomy(claudeCode, 'edit')).toBeNull()
   expect(refuseAutonomy(shell, 'edit')).toMatchObject({ reason: 'policy_refused' })
 })

@@ -29,6 +29,22 @@ test('a run reads as a command with its output and exit code, words, tokens and 
   ])
 })
 
+test('a named model’s tokens have an estimated cost by list price', () => {
+  let state = codex.initial()
+  let last: unknown = null
+  for (const line of codexEndings.success.lines) {
+    const step = codex.reduce(state, line, runInput({ model: 'gpt-5-codex' }))
+    state = step.state
+    last = step.events.find((event) => event.type === 'usage') ?? last
+  }
+  // 2000 × $1.25 + 400 × $0.125 + 10 × $1.25 + 80 × $10, per million
+  expect(last).toMatchObject({ costUsd: expect.closeTo(0.0033625, 8), estimate: true })
+  expect(codex.finish(state, { code: 0, signal: null })).toMatchObject({
+    ok: true,
+    costUsd: expect.closeTo(0.0033625, 8),
+  })
+})
+
 test('an error is not the end: a reconnect is a retry, and the turn may still complete', () => {
   const again = { type: 'error', message: 'Reconnecting... 2/5 (stream disconnected before completion)' }
   const lines = [...out(again), ...codexEndings.success.lines]

@@ -30,8 +30,8 @@ test('a prompt that holds a field is not filled in again', () => {
   expect(argv).toEqual(['mine', '{cwd} $&'])
 })
 
-test('a template without the prompt gets it on standard input, and says what it cannot honour', () => {
-  const launch = customHarness('mine', { command: 'mine' }).launch(
+test('a prompt may come on standard input, and what cannot be honoured is said', () => {
+  const launch = customHarness('mine', { command: 'mine', stdin: true }).launch(
     runInput({ model: 'm', sessionRef: 's', maxTurns: 2 }),
   )
   expect(launch.stdin).toEqual({ kind: 'file', text: 'do it' })
@@ -48,6 +48,8 @@ test.each([
   [{ command: '' }, /\[harness\.mine\] command/],
   [{ command: 'bin/mine' }, /bin\/mine is relative/],
   [{ command: 'mine', argz: [] }, /argz/],
+  [{ command: 'mine' }, /nothing takes the prompt: put \{promptFile\} or \{prompt\} into args, or set stdin = true/],
+  [{ command: 'mine', args: ['{prompt}'], stdin: true }, /give the prompt one way/],
   [{ command: 'mine', args: ['{promt}'] }, /\{promt\} is not known; use \{prompt\}/],
   [{ command: 'mine', args: 'x' }, /\[harness\.mine\] args/],
   [{ command: 'mine', env: { 'A B': 'x' } }, /\[harness\.mine\] env/],
@@ -64,14 +66,14 @@ test('a table cannot take the name of a built-in harness, nor one that is no nam
 })
 
 test('the registry holds the built-in harnesses first, then the host’s own', () => {
-  const registry = makeRegistry({ mine: { command: 'mine' } })
+  const registry = makeRegistry({ mine: { command: 'mine', stdin: true } })
   expect(registry.map((harness) => harness.name)).toEqual([...builtIn.map((harness) => harness.name), 'mine'])
   expect(findHarness(registry, 'mine')?.title).toBe('mine')
   expect(findHarness(registry, 'yours')).toBeNull()
 })
 
 test('a command that is not there is told with its setting', async () => {
-  const harness = customHarness('mine', { command: 'mine' })
+  const harness = customHarness('mine', { command: 'mine', stdin: true })
   expect(await harness.detect(fakeHost({ programs: { mine: '' } }))).toMatchObject({ ready: true, problem: null })
   expect((await harness.detect(fakeHost({}))).problem).toContain('[harness.mine]')
 })

@@ -1,5 +1,6 @@
 // A host as a test describes it, and a run's input with what the test does not care about filled in.
 
+import { nothingGiven } from '../../../src/daemon/harness/given.ts'
 import type { HostProbe, RunInput } from '../../../src/daemon/harness/port.ts'
 
 export interface FakeHost {
@@ -36,6 +37,7 @@ export function runInput(fields: Partial<RunInput>): RunInput {
     env: { HOME: '/home/u', TMPDIR: '/runs/1/tmp' },
     mcp: null,
     filesDir: '/runs/1/files',
+    given: nothingGiven,
     ...fields,
   }
 }

@@ -266,7 +266,7 @@ test('what an attempt had to say becomes salvage when it is lost; questions are 
   journal.enqueue(
     attemptId,
     'request',
-    { attemptId, epoch, requestId: 'r', kind: 'question', title: 't', body: {}, options: [], expiresAt: now },
+    { attemptId, epoch, requestId: 'r', kind: 'question', title: 't', body: {}, options: [], openForMs: 1_000 },
     now,
   )
   const ending = {

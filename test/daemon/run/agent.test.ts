@@ -32,7 +32,12 @@ async function eventsOf(harness: Harness): Promise<EventBody[]> {
   const probe = { env: {}, which: () => null, output: async () => null, read: () => null, list: () => [] }
   // only what following uses
   const deps = { journal, clock: systemClock, env: {}, secrets: () => ({}), probe: () => probe, poke: () => {} }
-  const assignment = { attemptId: 'att_a', n: 1, task: { id: 'task_a', prompt: 'x', budgets: {} }, profile: null } as unknown as Assignment // the same
+  const assignment = {
+    attemptId: 'att_a',
+    n: 1,
+    task: { id: 'task_a', prompt: 'x', budgets: {} },
+    profile: null,
+  } as unknown as Assignment // the same
   const events: EventBody[] = []
   await followAgent(deps as unknown as RunDeps, {
     assignment,

@@ -1,10 +1,10 @@
 // Ending the whole tree of a run, with agents that try to leave it.
 
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { chooseContainment } from '../../../src/daemon/supervisor/containment/cgroup.ts'
+import { chooseContainment, makeCgroup } from '../../../src/daemon/supervisor/containment/cgroup.ts'
 import { look } from '../../../src/daemon/supervisor/run.ts'
 import { stopTree } from '../../../src/daemon/supervisor/stop.ts'
 import { systemClock } from '../../../src/lib/clock.ts'
@@ -163,4 +163,19 @@ test('sixty runs whose agents or supervisors are killed at random leave no proce
     expect(existsSync(handle.cgroup ?? '/nowhere')).toBe(false)
   }
   for (let i = 0; i < 60; i += 6) await Promise.all([0, 1, 2, 3, 4, 5].map((each) => one(i + each)))
+})
+
+test('cgroups that a daemon left behind go when the next one starts, an hour later and only empty ones', async (context) => {
+  const containment = await chooseContainment(clock)
+  if (containment.name !== 'cgroup') {
+    context.skip('no cgroup v2 can be made here')
+    return
+  }
+  const marker = `test-left-${process.pid}`
+  const place = makeCgroup(containment.root, marker)
+  mkdirSync(join(place, 'inner'))
+  await chooseContainment(clock)
+  expect(existsSync(place)).toBe(true)
+  await chooseContainment({ ...clock, now: () => clock.now() + 7_200_000 })
+  expect(existsSync(place)).toBe(false)
 })

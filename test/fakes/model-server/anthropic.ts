@@ -2,7 +2,7 @@
 
 import type { ServerResponse } from 'node:http'
 import type { Mode, Refusal, Step } from './script.ts'
-import { command, finalText, nextStep, tokens } from './script.ts'
+import { commandOf, finalText, nextStep, tokens } from './script.ts'
 import { asArray, asObject, sendJson, startStream } from './stream.ts'
 
 export function refuseMessages(response: ServerResponse, refusal: Refusal): void {
@@ -16,7 +16,12 @@ export function answerMessages(response: ServerResponse, body: Readonly<Record<s
   const message = { id, type: 'message', role: 'assistant', model: String(body.model), stop_sequence: null }
   if (body.stream !== true) {
     const usage = { ...inputUsage, output_tokens: tokens.output }
-    sendJson(response, 200, { ...message, content: [blockOf(step, id)], stop_reason: stopReason(step), usage })
+    sendJson(response, 200, {
+      ...message,
+      content: [blockOf(step, { id, mode })],
+      stop_reason: stopReason(step),
+      usage,
+    })
     return
   }
   const send = startStream(response)
@@ -28,11 +33,16 @@ export function answerMessages(response: ServerResponse, body: Readonly<Record<s
     return
   }
   if (mode === 'hang') return
-  sendBlock(send, step, id)
+  sendBlock(send, step, { id, mode })
   const delta = { stop_reason: stopReason(step), stop_sequence: null }
   send('message_delta', { delta, usage: { output_tokens: tokens.output } })
   send('message_stop', {})
   response.end()
+}
+
+interface Place {
+  readonly id: string
+  readonly mode: Mode
 }
 
 const inputUsage = {
@@ -41,8 +51,8 @@ const inputUsage = {
   cache_creation_input_tokens: 0,
 }
 
-function sendBlock(send: ReturnType<typeof startStream>, step: Step, id: string): void {
-  const block = blockOf(step, id)
+function sendBlock(send: ReturnType<typeof startStream>, step: Step, place: Place): void {
+  const block = blockOf(step, place)
   const empty = block.type === 'text' ? { ...block, text: '' } : { ...block, input: {} }
   send('content_block_start', { index: 0, content_block: empty })
   const delta =
@@ -53,9 +63,9 @@ function sendBlock(send: ReturnType<typeof startStream>, step: Step, id: string)
   send('content_block_stop', { index: 0 })
 }
 
-function blockOf(step: Step, id: string) {
+function blockOf(step: Step, { id, mode }: Place) {
   if (step.kind === 'text') return { type: 'text' as const, text: finalText }
-  const input = { command, description: 'Write one line to a file' }
+  const input = { command: commandOf(mode), description: 'Write one line to a file' }
   return { type: 'tool_use' as const, id: id.replace('msg_', 'toolu_'), name: step.tool, input }
 }
 

@@ -2,7 +2,7 @@
 
 import type { ServerResponse } from 'node:http'
 import type { Mode, Refusal, Step } from './script.ts'
-import { command, finalText, nextStep, tokens } from './script.ts'
+import { commandOf, finalText, nextStep, tokens } from './script.ts'
 import { asArray, asObject, sendJson, startStream } from './stream.ts'
 
 type Json = Readonly<Record<string, unknown>>
@@ -13,7 +13,7 @@ export function refuseResponses(response: ServerResponse, refusal: Refusal): voi
 }
 
 export function answerResponses(response: ServerResponse, body: Json, mode: Mode): void {
-  const item = itemOf(nextStep(mode, shellTool(body), answersTool(body)))
+  const item = itemOf(nextStep(mode, shellTool(body), answersTool(body)), mode)
   const base = { id: `resp_${suffix()}`, object: 'response', created_at: 0, model: body.model, usage: null, output: [] }
   const whole = { ...base, status: 'completed', output: [item], usage }
   if (body.stream !== true) {
@@ -53,21 +53,23 @@ function sendDeltas(send: (event: string, data: Json) => void, item: ReturnType<
   }
 }
 
-function itemOf(step: Step) {
+function itemOf(step: Step, mode: Mode) {
   const id = suffix()
   if (step.kind === 'text') {
     const content = [{ type: 'output_text', text: finalText, annotations: [] }]
     return { type: 'message' as const, id: `msg_${id}`, role: 'assistant', status: 'completed', content }
   }
   const call = { type: 'function_call' as const, id: `fc_${id}`, call_id: `call_${id}`, status: 'completed' }
-  return { ...call, name: step.tool, arguments: JSON.stringify(argumentsFor(step.tool)) }
+  return { ...call, name: step.tool, arguments: JSON.stringify(argumentsFor(step.tool, mode)) }
 }
 
 /** Codex has renamed its shell tool over time; each name takes the command in its own way. */
 const shellTools = ['exec_command', 'shell_command', 'shell'] as const
 
-function argumentsFor(tool: string): Json {
-  if (tool === 'exec_command') return { cmd: command }
+function argumentsFor(tool: string, mode: Mode): Json {
+  const command = commandOf(mode)
+  // Otherwise it answers after 10 s that the command still runs, and the last words come too early.
+  if (tool === 'exec_command') return { cmd: command, ...(mode === 'tool-wait' ? { yield_time_ms: 30_000 } : {}) }
   return { command: tool === 'shell' ? ['sh', '-c', command] : command }
 }
 

@@ -181,6 +181,7 @@ export function fleetContract(opener: Opener): void {
     await world.create()
     expect(await world.store.read((tx) => counts(tx))).toEqual({
       tasks: { queued: 1, running: 1 },
+      parked: {},
       oldestQueuedAt: world.clock.now(),
       openLeases: 1,
     })

@@ -23,6 +23,7 @@ export function identityContract(opener: Opener): void {
     teamId: world.teamId,
     scopes: ['user', 'daemon'],
     kind: 'token',
+    accountId: null,
     createdBy: 'user:ann',
     expiresAt: null,
     ...over,

@@ -1,9 +1,8 @@
 // What time alone does, in bounded batches.
 
 import { expect, test } from 'vitest'
+import { spread } from '../../../src/core/quota.ts'
 import { defaultRetryPolicy } from '../../../src/core/retry.ts'
-import { makeId } from '../../../src/lib/ids.ts'
-import { answerRequest, listRequests, openRequest } from '../../../src/store/requests.ts'
 import { nextDue, renewAllLeases } from '../../../src/store/sweeps.ts'
 import type { Opener } from '../world.ts'
 import { dispatchMs, graceMs, leaseMs, run, World } from '../world.ts'
@@ -72,8 +71,8 @@ export function sweepsContract(opener: Opener): void {
     const resetAt = world.clock.now() + 3_600_000
     await world.fail(claimed, { reason: 'quota', detail: 'spent', resetAt })
     expect(await world.state(claimed.record.task.id)).toBe('parked')
-    expect(await due(world)).toBe(resetAt)
-    world.clock.advance(3_600_000)
+    expect(await due(world)).toBe(resetAt + spread(claimed.record.task.id, 3_600_000))
+    world.clock.advance(3_660_000)
     await world.sweep()
     expect((await world.task(claimed.record.task.id)).task.status).toMatchObject({ state: 'queued', why: 'quota_over' })
   })
@@ -146,68 +145,4 @@ export function sweepsContract(opener: Opener): void {
       3, 2, 0,
     ])
   })
-
-  test('a request is answered once; while it is open the agent’s time stands still', async () => {
-    await using world = await World.make(opener)
-    const daemon = await world.daemon('alpha')
-    const claimed = await world.running(daemon, { spec: { runningTimeoutMs: 100_000 } })
-    const ask = await openedRequest(world, claimed)
-    world.clock.advance(leaseMs)
-    await world.sweep()
-    world.clock.advance(10_000)
-    expect(await world.sweep()).toMatchObject({ timeouts: 0 })
-    const answer = { optionId: 'yes', text: null, by: 'user:ann' }
-    expect(await world.store.run((tx) => answerRequest(tx, world.teamId, ask, answer))).toMatchObject({
-      state: 'answered',
-    })
-    const second = world.store.run((tx) => answerRequest(tx, world.teamId, ask, answer))
-    await expect(second).rejects.toMatchObject({ code: 'invalid_state' })
-    expect(await world.store.read((tx) => listRequests(tx, world.teamId))).toEqual([])
-    expect(await world.sweep()).toMatchObject({ timeouts: 0 })
-    world.clock.advance(100_000)
-    expect(await world.sweep()).toMatchObject({ timeouts: 1 })
-  })
-
-  test('a request nobody answers expires without granting anything; a foreign or wrong answer is refused', async () => {
-    await using world = await World.make(opener)
-    const daemon = await world.daemon('alpha')
-    const claimed = await world.running(daemon)
-    const ask = await openedRequest(world, claimed)
-    const yes = { optionId: 'yes', text: null, by: 'user:ann' }
-    expect(await world.store.run((tx) => answerRequest(tx, 'team_other', ask, yes))).toBeNull()
-    const wrong = world.store.run((tx) => answerRequest(tx, world.teamId, ask, { ...yes, optionId: 'maybe' }))
-    await expect(wrong).rejects.toMatchObject({ code: 'invalid_request' })
-    world.clock.advance(3_600_000)
-    const late = world.store.run((tx) => answerRequest(tx, world.teamId, ask, yes))
-    await expect(late).rejects.toMatchObject({ code: 'invalid_state' })
-    expect(await world.sweep()).toMatchObject({ requests: 1 })
-  })
-
-  test('an attempt that ends closes its requests', async () => {
-    await using world = await World.make(opener)
-    const claimed = await world.running(await world.daemon('alpha'))
-    await openedRequest(world, claimed)
-    await world.complete(claimed)
-    expect(await world.store.read((tx) => listRequests(tx, world.teamId))).toEqual([])
-    expect(await due(world)).toBeNull()
-  })
-}
-
-async function openedRequest(world: World, claimed: Awaited<ReturnType<World['claimOne']>>): Promise<string> {
-  const { attemptId, epoch, daemonId } = claimed
-  const requestId = makeId('req', world.clock.now())
-  const options = [{ id: 'yes', label: 'Yes' }]
-  const asked = {
-    kind: 'permission',
-    title: 'rm -rf build',
-    body: {},
-    options,
-    expiresAt: world.clock.now() + 3_600_000,
-  } as const
-  const given = { daemonId, attemptId, epoch, requestId, ...asked }
-  for (let n = 0; n < 2; n += 1) await world.store.run((tx) => openRequest(tx, given))
-  expect(await world.store.read((tx) => listRequests(tx, world.teamId))).toMatchObject([
-    { id: requestId, state: 'open' },
-  ])
-  return requestId
 }

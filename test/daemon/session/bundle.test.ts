@@ -1,0 +1,68 @@
+// A conversation's files as one piece: what another host may have written into it does no harm.
+
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { copied, pack, readBundle, unpack, writeBundle } from '../../../src/daemon/session/bundle.ts'
+
+let dir: string
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'capstan-bundle-'))
+})
+afterEach(() => rmSync(dir, { recursive: true }))
+
+const of = { harness: 'codex', ref: '0197-aa' }
+
+test('what is read is written elsewhere as it was', () => {
+  mkdirSync(join(dir, 'from/2026/11'), { recursive: true })
+  const path = join(dir, 'from/2026/11/rollout-0197-aa.jsonl')
+  writeFileSync(path, '{"id":"0197-aa","text":"ümlaut"}\n')
+  const bundle = readBundle(of, join(dir, 'from'), [path])
+  if (bundle === null) throw new Error('nothing was read')
+  writeBundle(unpack(pack(bundle)), join(dir, 'to'))
+  expect(readFileSync(join(dir, 'to/2026/11/rollout-0197-aa.jsonl'), 'utf8')).toBe(readFileSync(path, 'utf8'))
+})
+
+test('a copy has another id in its names and its lines', () => {
+  const copy = copied({ version: 1, ...of, files: [{ name: 'r-0197-aa.jsonl', text: '{"id":"0197-aa"}' }] }, 'new')
+  expect(copy).toEqual({
+    version: 1,
+    harness: 'codex',
+    ref: 'new',
+    files: [{ name: 'r-new.jsonl', text: '{"id":"new"}' }],
+  })
+})
+
+test.each(['../x.jsonl', '/etc/x.jsonl', 'a/../../x.jsonl', 'settings.json.sh', '.bashrc', 'a\\b.jsonl', 'x\0.jsonl'])(
+  'a bundle with the name %j is refused as a whole',
+  (name) => {
+    const bytes = gzipSync(JSON.stringify({ version: 1, ...of, files: [{ name, text: 'x' }] }))
+    expect(() => unpack(bytes)).toThrow('the kept conversation cannot be read')
+  },
+)
+
+test.each([
+  ['no gzip', new Uint8Array([1, 2, 3])],
+  ['no JSON', gzipSync('x')],
+  ['a newer version', gzipSync(JSON.stringify({ version: 2, ...of, files: [{ name: 'a.jsonl', text: '' }] }))],
+  ['more than it may become', gzipSync('x'.repeat(70_000_000))],
+])('bytes that are %s are refused in one sentence', (_, bytes) => {
+  expect(() => unpack(bytes)).toThrow(/^[^\n]*the kept conversation cannot be read: [^\n]+$/)
+})
+
+test('a conversation that went on here is not cut back to an older copy', () => {
+  writeFileSync(join(dir, 'a.jsonl'), 'one\ntwo\n')
+  writeBundle({ version: 1, ...of, files: [{ name: 'a.jsonl', text: 'one\n' }] }, dir)
+  expect(readFileSync(join(dir, 'a.jsonl'), 'utf8')).toBe('one\ntwo\n')
+})
+
+test('files are not written through a link that lies in their place', () => {
+  writeFileSync(join(dir, 'precious'), 'mine')
+  mkdirSync(join(dir, 'to'))
+  symlinkSync(join(dir, 'precious'), join(dir, 'to', 'a.jsonl'))
+  writeBundle({ version: 1, ...of, files: [{ name: 'a.jsonl', text: 'x' }] }, join(dir, 'to'))
+  expect(readFileSync(join(dir, 'precious'), 'utf8')).toBe('mine')
+  expect(readdirSync(join(dir, 'to'))).toEqual(['a.jsonl'])
+})

@@ -1,0 +1,22 @@
+// An agent that only uses the tools of its run: its prompt's first line is a JSON list of [tool, arguments], each answer a line of its output.
+
+import { readFileSync } from 'node:fs'
+import { Client } from '@modelcontextprotocol/client'
+import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
+
+interface Config {
+  readonly mcpServers: Readonly<Record<string, { readonly command: string; readonly args: readonly string[] }>>
+}
+
+const [first = '[]'] = readFileSync(process.argv[2] ?? '', 'utf8').split('\n')
+const steps = JSON.parse(first) as [string, Record<string, unknown>][] // the test's
+const config = JSON.parse(readFileSync(process.env.CAPSTAN_MCP_CONFIG ?? '', 'utf8')) as Config // the daemon's
+const { command = '', args = [] } = config.mcpServers.capstan ?? {}
+const client = new Client({ name: 'tool-agent', version: '1' })
+await client.connect(new StdioClientTransport({ command, args: [...args] }))
+for (const [name, input] of steps) {
+  console.log(`calls ${name}`)
+  const result = await client.callTool({ name, arguments: input }, { timeout: 120_000 })
+  console.log(JSON.stringify({ name, failed: result.isError === true, content: result.content }))
+}
+await client.close()

@@ -1,0 +1,173 @@
+// Profiles, the catalog of models, and what a task brings for its agent: what is taken, and what is refused in which words.
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { cidOf } from '../../src/lib/cid.ts'
+import type { BodyIn } from '../../src/protocol/operations.ts'
+import type { World } from './world.ts'
+import { makeWorld, problemOf } from './world.ts'
+
+let world: World
+beforeAll(async () => {
+  world = await makeWorld()
+})
+afterAll(async () => {
+  await world[Symbol.asyncDispose]()
+})
+
+const make = (body: BodyIn<'createProfile'>) => world.client.call('createProfile', { body })
+const refusal = async (body: object) => {
+  // bodies that the types forbid on purpose
+  const { code, detail } = await problemOf(make({ name: 'bad', ...body } as BodyIn<'createProfile'>))
+  return `${code}: ${detail}`
+}
+
+describe('a profile', () => {
+  test('keeps all its settings, and each change is a new version with another content id', async () => {
+    const settings = {
+      provider: 'openai',
+      model: 'gpt-5',
+      thinkingLevel: 'high',
+      temperature: 0.5,
+      topP: 0.9,
+      topK: 40,
+      maxOutputTokens: 4_000,
+      sessionTtlMs: 3_600_000,
+      workspaceTtlMs: 3_600_000,
+      context: [{ slug: 'style', binding: 'context_inline', text: 'Write short sentences.' }],
+    } as const
+    const body = { ...settings, context: [...settings.context] }
+    const made = await make({ name: 'full', ...body })
+    expect(made).toMatchObject({ version: 1, settings: body })
+    expect(made.warnings).toBeUndefined()
+    const next = await world.client.call('replaceProfile', {
+      params: { id: 'full' },
+      body: { name: 'full', ...body, temperature: 1 },
+    })
+    expect(next).toMatchObject({ id: made.id, version: 2 })
+    expect(next.cid).not.toBe(made.cid)
+  })
+
+  test('that contradicts itself is refused, naming both sides', async () => {
+    expect(await refusal({ provider: 'anthropic', model: 'openai/gpt-5' })).toBe(
+      'contradiction: model openai/gpt-5 is not one of provider anthropic',
+    )
+    expect(await refusal({ autonomy: 'full', autoApprove: [{ executable: 'git' }] })).toBe(
+      'contradiction: autoApprove does not go with autonomy full: nothing is asked then',
+    )
+    expect(await refusal({ passEnv: ['CAPSTAN_TOKEN'] })).toMatch(/^contradiction: the variable CAPSTAN_TOKEN never/)
+    expect(await refusal({ harness: 'shell', thinkingLevel: 'high' })).toMatch(/^contradiction: thinkingLevel does not/)
+  })
+
+  test.each([
+    [{ thinkingLevel: 'enormous' }, /thinkingLevel/],
+    [{ temperature: 2.1 }, /temperature/],
+    [{ topP: -1 }, /topP/],
+    [{ sessionTtlMs: '2h' }, /sessionTtlMs/],
+    [{ sessionTtlMs: 10 }, /sessionTtlMs/],
+    [{ context: [{ slug: 'a', binding: 'telepathy', text: 'x' }] }, /context\.0\.binding/],
+    [{ context: [{ slug: 'Not A Slug', text: 'x' }] }, /context\.0\.slug: lower-case letters/],
+    [{ context: [{ slug: 'x'.repeat(65), text: 'x' }] }, /context\.0\.slug: a slug has at most 64/],
+    [
+      { context: [{ slug: 'a', text: 'ü'.repeat(33_280) }] },
+      /context\.0\.text: has 66560 bytes; the limit is 65536 bytes/,
+    ],
+    [
+      {
+        context: [
+          { slug: 'a', text: 'x' },
+          { slug: 'a', text: 'y' },
+        ],
+      },
+      /the slug "a" is there twice: rename one/,
+    ],
+    [{ context: [{ slug: 'a', text: 'x', description: 'when?' }] }, /only a skill has a description/],
+  ])('with %j is refused by the field’s name', async (settings, words) => {
+    expect(await refusal(settings)).toMatch(words)
+  })
+
+  test('that asks of a model what the catalog says it lacks is made, with a warning', async () => {
+    const made = await make({ name: 'eager', model: 'gpt-5-codex', thinkingLevel: 'minimal' })
+    expect(made.warnings).toEqual([
+      'the catalog gives openai/gpt-5-codex no thinking level minimal, only low, medium, high',
+    ])
+  })
+})
+
+describe('the catalog of models', () => {
+  test('has what comes with Capstan, which nobody changes, and the team’s own', async () => {
+    const { client } = world
+    const { items } = await client.call('listModels', { query: { provider: 'Anthropic' } })
+    expect(items.length).toBeGreaterThan(0)
+    for (const model of items) expect(model).toMatchObject({ provider: 'anthropic', global: true })
+    const id = items[0]?.id ?? ''
+    expect((await problemOf(client.call('updateModel', { params: { id }, body: {} }))).status).toBe(403)
+    expect((await problemOf(client.call('removeModel', { params: { id } }))).status).toBe(403)
+
+    const body = { provider: 'Acme', name: 'Coder-2', capabilities: { supportsTools: true, contextWindow: 128_000 } }
+    const made = await client.call('createModel', { body })
+    expect(made).toMatchObject({ provider: 'acme', name: 'coder-2', displayName: 'coder-2', global: false })
+    expect((await problemOf(client.call('createModel', { body }))).status).toBe(409)
+    const taken = client.call('createModel', { body: { provider: 'openai', name: 'GPT-5' } })
+    expect((await problemOf(taken)).status).toBe(409)
+
+    const params = { id: made.id }
+    const change = { displayName: 'Coder Two', capabilities: { supportsTools: false } }
+    expect(await client.call('updateModel', { params, body: change })).toMatchObject({
+      name: 'coder-2',
+      displayName: 'Coder Two',
+      capabilities: { supportsTools: false, contextWindow: 128_000 },
+    })
+    expect((await make({ name: 'toolless', model: 'acme/coder-2' })).warnings?.[0]).toContain('has no tools')
+    await client.call('removeModel', { params })
+    expect((await problemOf(client.call('removeModel', { params }))).status).toBe(404)
+  })
+})
+
+describe('a task', () => {
+  const add = (body: object) =>
+    world.client.call('createTask', { body: { prompt: 'x', ...body } as BodyIn<'createTask'> }) // some are wrong on purpose
+
+  test('brings texts and files; lists show their sizes alone', async () => {
+    const { cid, bytes } = await world.client.upload(Buffer.from('a picture'))
+    expect({ cid, bytes }).toEqual({ cid: cidOf('a picture'), bytes: 9 })
+    const task = await add({
+      context: [{ slug: 'notes', text: 'words for the agent' }],
+      attachments: [{ name: 'a picture.png', cid }],
+    })
+    expect(task.context).toEqual([{ slug: 'notes', binding: 'user_inline', bytes: 19 }])
+    expect(task.attachments).toEqual([{ name: 'a picture.png', cid, bytes: 9 }])
+    expect(JSON.stringify(await world.client.call('listTasks', {}))).not.toContain('words for the agent')
+  })
+
+  test('with a file that nobody uploaded, or with a name that leads elsewhere, is refused', async () => {
+    const cid = cidOf('never seen')
+    expect((await problemOf(add({ attachments: [{ name: 'x', cid }] }))).detail).toContain('was not uploaded')
+    const known = (await world.client.upload(Buffer.from('y'))).cid
+    for (const name of ['../x', '/etc/passwd', '.hidden', 'a/b', '-rf', 'x\n', 'x.'])
+      expect((await problemOf(add({ attachments: [{ name, cid: known }] }))).code, name).toBe('invalid_request')
+    const twice = ['x', 'X'].map((name) => ({ name, cid: known }))
+    expect((await problemOf(add({ attachments: twice }))).detail).toContain('there twice')
+  })
+
+  test('takes no file of another team', async () => {
+    const { client } = world
+    const { cid } = await client.upload(Buffer.from('of the first team'))
+    await client.call('createTeam', { body: { name: 'others' } })
+    const { secret } = await client.call('createToken', {
+      body: { name: 'other', scopes: ['user', 'admin'], team: 'others' },
+    })
+    const body = { prompt: 'x', attachments: [{ name: 'x', cid }] }
+    expect((await problemOf(world.as(secret).call('createTask', { body }))).detail).toContain('was not uploaded')
+  })
+
+  test('of a file of 11 MiB, the upload is refused with both numbers', async () => {
+    const refused = await problemOf(world.client.upload(new Uint8Array(11 * 1_048_576)))
+    expect(refused).toMatchObject({ status: 413, detail: 'the upload has 11534336 bytes; the limit is 10485760 bytes' })
+  })
+
+  test('and its only profile must not have texts of one slug', async () => {
+    await make({ name: 'worded', context: [{ slug: 'style', text: 'short' }] })
+    const both = add({ profiles: ['worded'], context: [{ slug: 'style', text: 'long' }] })
+    expect((await problemOf(both)).detail).toBe('context style is there twice: in the task and in profile worded')
+  })
+})

@@ -1,0 +1,60 @@
+// The first hour from outside: real processes, a real repository, a real browser, and nothing but the keyboard.
+
+import type { Browser } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, onTestFailed, onTestFinished, test } from 'vitest'
+import type { TaskView } from '../../src/protocol/task.ts'
+import { World } from '../journeys/world.ts'
+import { openBrowser, skipped, visit } from './browser.ts'
+
+describe.skipIf(skipped)('the first run', () => {
+  let browser: Browser
+  beforeAll(async () => {
+    browser = await openBrowser()
+  })
+  afterAll(() => browser?.close())
+
+  test('by keyboard alone: a task is given, watched, its change read and accepted', async () => {
+    const world = new World()
+    let failed = false
+    onTestFailed(() => {
+      failed = true
+    })
+    onTestFinished(() => world.end(failed))
+    const repo = await world.repo('app', { 'greeting.txt': 'hello\n' })
+    const { line } = await world.up(repo)
+    await using ada = await visit(browser, { url: line.url, makeSignInUrl: async () => line.signInUrl })
+    const { page } = ada
+    const { keyboard } = page
+    await page.getByText('No tasks yet').waitFor()
+    await keyboard.press('c')
+    await page.getByLabel('Prompt').waitFor()
+    await keyboard.type('echo reading the greeting; echo good morning > greeting.txt; echo it is friendlier now')
+    await page.getByLabel('Agent', { exact: true }).focus()
+    await page.getByLabel('Agent', { exact: true }).selectOption('shell')
+    await page.getByLabel('Repository').selectOption('app')
+    await page.getByLabel('Prompt').focus()
+    await keyboard.press('Control+Enter')
+    await page.getByText('it is friendlier now').first().waitFor()
+    await page.getByRole('banner').or(page.locator('header')).getByText('in review').waitFor()
+    await page.locator('h1').click() // away from any field
+    await keyboard.press('2')
+    await page.getByText('good morning').last().waitFor()
+    await page.getByText('hello', { exact: true }).waitFor()
+    await keyboard.press('v')
+    await page.getByText('1 of 1 viewed').waitFor()
+    await keyboard.press('a')
+    await page.locator('header').getByText('done').waitFor()
+    const [task] = await world.json<TaskView[]>(['task', 'ls'])
+    expect([task?.state, task?.verdict]).toEqual(['completed', 'accepted'])
+    await keyboard.press('Control+k')
+    await page.getByRole('combobox').waitFor()
+    await keyboard.type('board')
+    await keyboard.press('Enter')
+    await page.getByRole('region', { name: 'Done' }).getByText('echo reading').waitFor()
+    await keyboard.press('?')
+    await page.getByRole('dialog', { name: 'Keys' }).waitFor()
+    await keyboard.press('Escape')
+    await page.getByRole('dialog', { name: 'Keys' }).waitFor({ state: 'detached' })
+    expect(ada.complaints).toEqual([])
+  })
+})

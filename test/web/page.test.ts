@@ -1,0 +1,276 @@
+// The page in a real browser on a real server, with daemons that the test plays: live, reconnecting, answering, inert, reachable for everybody.
+
+import type { AxeResults } from 'axe-core'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { EventBody } from '../../src/protocol/events.ts'
+import { makeWorld, until } from '../server/world.ts'
+import { openBrowser, skipped, visit } from './browser.ts'
+import { begin, checks, finish, host, patch, running, talk, tell } from './fleet.ts'
+
+describe.skipIf(skipped)('the page', () => {
+  let browser: Browser
+  beforeAll(async () => {
+    browser = await openBrowser()
+  })
+  afterAll(() => browser?.close())
+
+  test('two browsers see a change within a second, and the tasks of another filter not', async () => {
+    await using world = await makeWorld()
+    const box = await world.daemon({ offer: host('box', 4) })
+    await using ada = await visit(browser, world.server)
+    await using bob = await visit(browser, world.server, { path: '/?harness=codex' })
+    await ada.page.getByText('No tasks yet').waitFor()
+    await bob.page.getByText('Nothing matches').waitFor()
+    const claim = await begin(world, box, { prompt: 'Fix the gate', harness: 'shell' })
+    const began = Date.now()
+    await ada.page.getByRole('link', { name: 'Fix the gate' }).waitFor({ timeout: 1_000 })
+    await running(box, claim, 'shell')
+    await using eve = await visit(browser, world.server, { path: `/tasks/${claim.task.id}` })
+    await eve.page.getByText('running').or(eve.page.getByText('working')).first().waitFor()
+    expect(Date.now() - began).toBeLessThan(4_000)
+    await ada.page.getByRole('link', { name: 'Fix the gate' }).click()
+    await ada.page.getByRole('log').or(ada.page.getByText('being started')).first().waitFor()
+    const said = Date.now()
+    await tell(box, claim, [{ type: 'text', text: 'the gate is mended' }])
+    await Promise.all([ada, eve].map(({ page }) => page.getByText('the gate is mended').waitFor({ timeout: 1_000 })))
+    expect(Date.now() - said).toBeLessThan(1_000)
+    expect(await bob.page.getByText('Fix the gate').count()).toBe(0)
+    expect([...ada.complaints, ...bob.complaints, ...eve.complaints]).toEqual([])
+  })
+
+  test('after a restart of the server the transcript has no hole and no repeat, and the banner comes and goes', async () => {
+    await using world = await makeWorld()
+    const box = await world.daemon({ offer: host('box', 4) })
+    const claim = await begin(world, box, { prompt: 'Count', harness: 'claude-code' })
+    await running(box, claim)
+    const steps = (from: number, to: number): EventBody[] =>
+      Array.from({ length: to - from + 1 }, (_, i) => ({ type: 'notice', message: `step ${from + i}.` }))
+    await tell(box, claim, steps(1, 10))
+    await using ada = await visit(browser, world.server, { path: `/tasks/${claim.task.id}` })
+    await ada.page.getByText('step 10.').waitFor()
+    const { port } = world.server
+    await world.server.close()
+    await ada.page.getByText('The server is not answering').waitFor()
+    await world.restart().catch(() => {}) // closing twice is once; it starts again on the same port
+    expect(world.server.port).toBe(port)
+    const again = await world.daemon({ offer: host('box', 4) })
+    await tell(again, claim, steps(11, 20), { from: 11 })
+    await ada.page.getByText('step 20.').waitFor()
+    await ada.page.getByText('The server is not answering').waitFor({ state: 'detached' })
+    const rows = await ada.page.getByText(/^step \d+\.$/).allTextContents()
+    expect(rows).toEqual(Array.from({ length: 20 }, (_, i) => `step ${i + 1}.`))
+  })
+
+  test('a permission is allowed and another denied from the inbox, and the daemon hears both', async () => {
+    await using world = await makeWorld()
+    const box = await world.daemon({ offer: host('box', 4) })
+    const claim = await begin(world, box, { prompt: 'Migrate', harness: 'claude-code' })
+    await running(box, claim)
+    for (const [i, command] of ['npm run migrate', 'rm -rf /'].entries()) {
+      await box.ask('request', {
+        attemptId: claim.attemptId,
+        epoch: claim.epoch,
+        requestId: `req_0000000000000000000000000${i}`,
+        kind: 'permission',
+        title: command,
+        body: { command },
+        options: [
+          { id: 'yes', label: 'Allow once', grants: 'allow' },
+          { id: 'no', label: 'Deny', grants: 'deny' },
+        ],
+        openForMs: 600_000,
+      })
+    }
+    await using ada = await visit(browser, world.server)
+    await ada.page.getByText('Asks you 2 things').waitFor()
+    await until(async () => (await ada.page.title()) === '(2) Capstan', 'the title’s badge')
+    await ada.page.keyboard.press('g')
+    await ada.page.keyboard.press('i')
+    await ada.page.getByRole('article', { name: 'npm run migrate' }).getByRole('button', { name: 'Allow once' }).click()
+    await ada.page.getByRole('article', { name: 'npm run migrate' }).waitFor({ state: 'detached' })
+    // The one that is left, by its key.
+    await ada.page.keyboard.press('n')
+    await ada.page.getByText('Nobody waits for you').waitFor()
+    const answers = await until(() => {
+      const found = box.pushed.filter((row) => row.type === 'answer')
+      return found.length === 2 ? found : null
+    }, 'both answers at the daemon')
+    expect(answers.map((row) => (row.body as { optionId: string }).optionId)).toEqual(['yes', 'no'])
+  })
+
+  test('on a phone a comment on a line is written, survives a reload, and becomes the next message', async () => {
+    await using world = await makeWorld()
+    const box = await world.daemon({ offer: host('box', 4) })
+    const claim = await begin(world, box, { prompt: 'Add jitter', harness: 'claude-code', review: 'required' })
+    await running(box, claim)
+    await tell(box, claim, talk)
+    await finish(world, box, claim, { patch, sessionRef: 'conversation-1' })
+    await using ada = await visit(browser, world.server, { width: 390, height: 844, touch: true })
+    const { page } = ada
+    await page.getByRole('link', { name: 'Add jitter' }).tap()
+    await page.getByRole('tab', { name: 'Changes' }).tap()
+    await page.getByRole('button', { name: 'Comment on line 4' }).first().tap()
+    await page.getByLabel('Comment', { exact: true }).fill('name it spread')
+    await page.getByRole('button', { name: 'Keep comment' }).tap()
+    await page.getByLabel('Message to the agent').last().fill('Nearly there.')
+    await page.reload()
+    await page.getByText('name it spread').waitFor()
+    await page.getByText('1 comment on lines goes with it').waitFor()
+    await page.getByRole('button', { name: 'Send back' }).tap()
+    const next = await until(async () => {
+      const { items } = await world.client.call('listTasks', {})
+      return items.find((each) => each.id !== claim.task.id)
+    }, 'the next task of the conversation')
+    expect(next.prompt).toBe(
+      `Nearly there.\n\nsrc/queue/retry.ts:4\n> import { jitter } from './jitter.ts'\nname it spread`,
+    )
+    await page.waitForURL(`**/tasks/${next.id}*`)
+    const reviewed = await world.client.call('getTask', { params: { id: claim.task.id } })
+    expect(reviewed.verdict).toBe('rejected')
+    expect(ada.complaints).toEqual([])
+  })
+
+  test('what an agent says and changes stays text: no script, no picture, no foreign host, no policy broken', async () => {
+    await using world = await makeWorld()
+    const box = await world.daemon({ offer: host('box', 4) })
+    const claim = await begin(world, box, {
+      prompt: '<img src=x onerror="window.owned=1"> [p](javascript:window.owned=1)',
+      title: '<script>window.owned=1</script>',
+      harness: 'claude-code',
+      review: 'required',
+    })
+    await running(box, claim)
+    await tell(box, claim, hostile)
+    const evil = '<img src=x onerror=window.owned=1>'
+    await finish(world, box, claim, {
+      patch: `diff --git a/a.html b/a.html\nnew file mode 100644\n--- /dev/null\n+++ b/a.html\n@@ -0,0 +1,2 @@\n+${evil}\n+<script>window.owned=1</script>\n`,
+      checks: [
+        {
+          name: 'evil',
+          command: evil,
+          exitCode: 1,
+          durationMs: 1,
+          treeId: null,
+          outputTail: `\u001b]8;;https://evil.example\u0007click\u001b]8;;\u0007 ${evil}`,
+        },
+      ],
+    })
+    await using ada = await visit(browser, world.server, { path: `/tasks/${claim.task.id}` })
+    const { page } = ada
+    await page.getByText('the end of it').waitFor()
+    expect(await page.locator('[role=log] img, [role=log] iframe, [role=log] script, [role=log] style').count()).toBe(0)
+    const links = await page
+      .locator('[role=log] a')
+      .evaluateAll((all) => all.map((a) => [a.getAttribute('href'), a.getAttribute('rel')]))
+    expect(links).toEqual([['https://evil.example/x', 'noopener noreferrer nofollow']])
+    await page.getByText('(evil.example)').waitFor()
+    for (const tab of ['Changes', 'Checks', 'Attempts']) {
+      await page.getByRole('tab', { name: tab }).click()
+      await page.getByRole('tabpanel').waitFor()
+    }
+    await page.getByRole('tab', { name: 'Changes' }).click()
+    await page.getByText('<img src=x onerror=window.owned=1>').first().waitFor()
+    expect(await page.evaluate('"owned" in window')).toBe(false)
+    expect(ada.strangers).toEqual([])
+    expect(ada.complaints).toEqual([])
+    const csp = (await fetch(world.server.url)).headers.get('content-security-policy') ?? ''
+    expect(csp).toContain("script-src 'self'; style-src 'self'")
+    expect(csp).not.toContain('unsafe')
+  })
+
+  test('each view is without serious findings of axe, light and dark, wide and on a phone', async () => {
+    await using world = await makeWorld()
+    const box = await world.daemon({ offer: host('box', 4) })
+    const claim = await begin(world, box, { prompt: 'Add jitter', harness: 'claude-code', review: 'required' })
+    await running(box, claim)
+    await tell(box, claim, talk)
+    const task = await finish(world, box, claim, { patch, checks })
+    const paths = [
+      '/',
+      '/inbox',
+      '/new',
+      '/fleet',
+      '/manage',
+      '/settings',
+      ...['transcript', 'changes', 'checks', 'attempts', 'details'].map((tab) => `/tasks/${task.id}?tab=${tab}`),
+    ]
+    for (const look of [
+      { width: 1280, theme: 'light' },
+      { width: 390, theme: 'dark', touch: true },
+    ] as const) {
+      await using ada = await visit(browser, world.server, look)
+      for (const path of paths) {
+        await ada.page.goto(world.server.url + path)
+        await ada.page.locator('h1').first().waitFor({ state: 'attached' })
+        await ada.page.getByText(/^Reading /).waitFor({ state: 'detached' })
+        expect(await findings(ada.page), `${path} at ${look.width} ${look.theme}`).toEqual([])
+        expect(
+          await ada.page.evaluate('document.documentElement.scrollWidth - innerWidth'),
+          `${path} scrolls sideways`,
+        ).toBeLessThanOrEqual(0)
+      }
+    }
+  })
+
+  test('signing in takes a token, a wrong one is told, and signing out ends it', async () => {
+    await using world = await makeWorld()
+    const { secret } = await world.client.call('createToken', { body: { name: 'ada', scopes: ['user'] } })
+    await using context = await browser.newContext()
+    const page = await context.newPage()
+    await page.goto(world.server.url)
+    await page.getByLabel('Token').fill('cap_nothing')
+    await page.getByRole('button', { name: 'Sign in' }).click()
+    await page.getByText('the token is unknown').waitFor()
+    await page.getByLabel('Token').fill(secret)
+    await page.getByRole('button', { name: 'Sign in' }).click()
+    await page.getByText('No tasks yet').waitFor()
+    const [cookie] = await context.cookies()
+    expect([cookie?.httpOnly, cookie?.sameSite]).toEqual([true, 'Strict'])
+    await page.goto(`${world.server.url}/settings`)
+    await page.getByRole('button', { name: 'Sign out' }).click()
+    await page.getByLabel('Token').waitFor()
+    expect(await context.cookies()).toEqual([])
+  })
+})
+
+const hostile: readonly EventBody[] = [
+  {
+    type: 'text',
+    text: '<script>window.owned=1</script><img src="https://evil.example/a.png" onerror="window.owned=1"><iframe src="https://evil.example"></iframe>',
+  },
+  {
+    type: 'text',
+    text: '![track](https://evil.example/p.gif) [run](javascript:window.owned=1) [data](data:text/html,<script>window.owned=1</script>) [out](https://evil.example/x)',
+  },
+  { type: 'thinking', text: '<style>body{display:none}</style>\u001b[2J\u001b]0;owned\u0007' },
+  {
+    type: 'tool_start',
+    id: 't',
+    name: '<b>x</b>',
+    input: { a: '<img src=x onerror=window.owned=1>' },
+    title: '\u001b[8m<i>y</i>',
+  },
+  {
+    type: 'tool_end',
+    id: 't',
+    ok: false,
+    output: '\u001b]8;;https://evil.example\u0007<img src=x onerror=window.owned=1>\u001b]8;;\u0007',
+  },
+  { type: 'notice', message: '\u202e<svg onload=window.owned=1>' },
+  { type: 'text', text: 'the end of it' },
+]
+
+/** What axe finds that would keep somebody out. */
+async function findings(page: Page): Promise<string[]> {
+  await page.evaluate(axeSource)
+  const { violations } = (await page.evaluate('axe.run()')) as AxeResults // loaded a line before
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(
+      ({ id, nodes }) =>
+        `${id}: ${nodes.map(({ html, failureSummary }) => `${html.slice(0, 200)} ${failureSummary}`).join(' | ')}`,
+    )
+}
+
+const axeSource = (await import('axe-core')).default.source
