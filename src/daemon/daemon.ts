@@ -19,8 +19,12 @@ import { Loops } from './loops.ts'
 import { Offering } from './offering.ts'
 import type { DaemonOptions } from './options.ts'
 import { readPolicy } from './policy.ts'
+import { Quota } from './quota/keeper.ts'
+import { readQuotaSettings } from './quota/settings.ts'
 import { addRepo } from './repos/registry.ts'
 import type { RunDeps } from './run/deps.ts'
+import { environmentAs, findRunUser, letThrough } from './run-user.ts'
+import { openSandboxHost } from './sandbox/host.ts'
 import type { StateFolder } from './state-folder.ts'
 import { openStateFolder } from './state-folder.ts'
 import { chooseContainment } from './supervisor/containment/cgroup.ts'
@@ -53,25 +57,35 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
 }
 
 async function startLocked(options: DaemonOptions, state: StateFolder, unlock: () => void): Promise<RunningDaemon> {
-  const { clock, log, env } = options
-  const home = capstanHome(env)
+  const { clock, log } = options
+  const home = capstanHome(options.env)
+  const runAs = options.runAs == null ? null : await findRunUser(options.runAs, options.env)
+  if (runAs !== null) await letThrough(runAs, state, options.dataDir)
+  const env = runAs === null ? options.env : environmentAs(runAs, options.env, home)
   const registryPath = join(options.dataDir, 'repos.json')
   const policy = readPolicy(join(home, 'policy.toml'), options.serverUrl)
   const retention = readRetention(join(home, 'daemon.toml'))
   const harnesses = makeRegistry(customTables(join(home, 'daemon.toml')))
   for (const path of options.workspaces) await addRepo(registryPath, { path })
   const secrets = () => readSecretDir(options.secretDir)
-  const probe = () => makeHostProbe(env, secrets())
+  const probe = () => makeHostProbe(env, secrets(), runAs)
   const client = makeClient({ url: options.serverUrl, token: options.token })
+  const settings = readQuotaSettings(join(home, 'daemon.toml'))
+  const quota = new Quota({ state, harnesses, settings, clock, log, probe })
+  const mark: Quota['mark'] = (found) => quota.mark(found)
+  const { profiles } = options
+  const sandbox = await openSandboxHost(probe(), runAs, clock)
   const offering = new Offering({
     registryPath,
     harnesses,
-    profiles: options.profiles,
+    profiles,
     policy,
+    sandboxProblem: sandbox.problem,
     client,
     clock,
     log,
     probe,
+    mark,
   })
   const journal = openedJournal(options, state)
   const deps: Omit<RunDeps, 'changed' | 'poke'> = {
@@ -86,8 +100,13 @@ async function startLocked(options: DaemonOptions, state: StateFolder, unlock: (
     probe,
     secrets,
     policy,
-    author: await hostAuthor(env, options.dataDir),
+    quota,
+    author: await hostAuthor(options.env, options.dataDir),
     containment: await chooseContainment(clock),
+    sandbox,
+    places: { dataDir: options.dataDir, capstanHome: home, secretDir: options.secretDir },
+    sharesSessions: policy.upload.session && options.pool !== null,
+    fetch: (attemptId, cid) => client.bytes('getAttemptBlob', { params: { id: attemptId, cid } }),
     orphanAfterMs,
     graceMs,
     checkpointIntervalMs: options.checkpointIntervalMs ?? null,

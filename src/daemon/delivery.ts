@@ -1,4 +1,4 @@
-// Sends what the outbox holds: a report whose evidence names a patch goes only after the patch is at the server.
+// Sends what the outbox holds: a report that names a patch or a conversation goes only after these are at the server.
 
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -6,6 +6,7 @@ import type { Client } from '../client/client.ts'
 import type { FromDaemonBody, FromDaemonReply } from '../protocol/link.ts'
 import type { OutboxKind } from './journal/outbox-rows.ts'
 import type { Link } from './link/link.ts'
+import { conversationPathOf } from './run/carried.ts'
 import { patchPathOf } from './run/finish.ts'
 
 export interface DeliveryDeps {
@@ -21,12 +22,15 @@ export async function deliverMessage<K extends OutboxKind>(
   kind: K,
   body: FromDaemonBody<K>,
 ): Promise<FromDaemonReply<K>> {
-  if ('evidence' in body) await uploadPatch(deps, body.attemptId, body.evidence?.diffCid ?? null)
+  if ('evidence' in body) {
+    const runDir = join(deps.runs, body.attemptId)
+    await upload(deps, patchPathOf(runDir), body.evidence?.diffCid ?? null)
+    await upload(deps, conversationPathOf(runDir), 'sessionCid' in body ? (body.sessionCid ?? null) : null)
+  }
   return deps.link.request(kind, body)
 }
 
 /** Content addressed: sending it again changes nothing. */
-async function uploadPatch({ client, runs }: DeliveryDeps, attemptId: string, cid: string | null): Promise<void> {
-  const path = patchPathOf(join(runs, attemptId))
+async function upload({ client }: DeliveryDeps, path: string, cid: string | null): Promise<void> {
   if (cid !== null && existsSync(path)) await client.putBlob(cid, readFileSync(path))
 }

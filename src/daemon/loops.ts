@@ -17,11 +17,16 @@ import { defaultMaxAgents, platformName, roomAt } from './host.ts'
 import { watchJumps } from './jump.ts'
 import { Link } from './link/link.ts'
 import type { Push } from './link/wire.ts'
+import { toolsHost } from './mcp/serve-tools.ts'
 import type { Offering } from './offering.ts'
 import type { DaemonOptions } from './options.ts'
 import type { Sender } from './outbox/sender.ts'
 import { sendOutbox } from './outbox/sender.ts'
+import { withheld } from './outbox/withheld.ts'
+import { offeredTypes } from './policy.ts'
 import type { RunDeps } from './run/deps.ts'
+import type { Given } from './run/inbox.ts'
+import { givenBy } from './run/inbox.ts'
 import { Runs } from './runs.ts'
 import type { StateFolder } from './state-folder.ts'
 import type { Systemd } from './systemd.ts'
@@ -84,7 +89,9 @@ export class Loops {
       onRegistered: (reply) => this.#onRegistered(reply),
       onPush: (push) => this.#onPush(push),
     })
-    const runDeps: RunDeps = { ...deps, changed: () => this.#heartbeat.nudge(), poke: () => this.#sender.poke() }
+    const now = { changed: () => this.#heartbeat.nudge(), poke: () => this.#sender.poke() }
+    const tools = toolsHost({ key: state.key, policy: deps.policy, link: this.#link })
+    const runDeps: RunDeps = { ...deps, ...now, tools }
     this.#runs = new Runs({ deps: runDeps, maxAgents: this.#maxAgents, onRoom: () => this.#claiming.changed() })
     this.#heartbeat = new Heartbeat({
       link: this.#link,
@@ -103,10 +110,13 @@ export class Loops {
     })
     this.#sender = sendOutbox({
       journal: deps.journal,
-      send: (kind, body) => deliverMessage({ link: this.#link, client, runs: state.runs }, kind, body),
+      send: async (kind, body) => {
+        if ('reason' in body && body.reason === 'quota') await this.#offerQuota()
+        return deliverMessage({ link: this.#link, client, runs: state.runs }, kind, withheld(deps.policy.upload, body))
+      },
       onLost: (attemptId, detail) => this.#runs.reconcile({ lost: [{ attemptId, detail }], cancelled: [] }),
       onAcknowledged: (attemptId, kind) => {
-        if (kind === 'request') return
+        if (kind === 'request' || kind === 'withdraw') return
         this.#runs.delivered(attemptId)
         this.#cleaning.delivered(attemptId)
         this.#heartbeat.nudge() // the server's count of what runs here is of the last beat
@@ -192,7 +202,7 @@ export class Loops {
       await this.#link.keep({ patient: mode === 'poll' })
     } catch (error) {
       this.#registered.reject(asOurs(error))
-      this.#done.resolve({ exitCode: exitCodeOf(error) })
+      this.#done.resolve({ exitCode: exitCodeOf(error), ...(error instanceof Problem ? { problem: error } : {}) })
       this.#input.options.log.error({ reason: messageOf(error) }, 'server refuses this daemon')
     }
   }
@@ -214,7 +224,7 @@ export class Loops {
       harnesses: [...harnesses],
       profiles: [...profiles],
       labels: [...options.labels],
-      types: [...options.types],
+      types: [...offeredTypes(options.types, this.#input.deps.policy)],
       only: { ...options.only },
       maxAgents: this.#maxAgents,
       freeDiskBytes: room.freeDiskBytes,
@@ -245,12 +255,32 @@ export class Loops {
         break
       case 'drain':
         this.#setDraining(push.body.on)
+        if (!push.body.on && this.#input.deps.quota?.forget() === true) void this.#offerQuota()
         break
       case 'answer':
       case 'message':
-        break // no harness here takes answers or messages while it runs; the server does not send any to it
+        this.#give(push.seq, push.body.attemptId, givenBy(push))
+        return
     }
-    this.#link.request('ack', { seq: push.seq }).catch(() => {}) // sent again by the server if it was not heard
+    this.#acknowledge(push.seq)
+  }
+
+  /** Before the report of the run that met it: else its task could come straight back. Never rejects: a report is not held up. */
+  async #offerQuota(): Promise<void> {
+    this.#input.offering.remark()
+    await this.#link.refresh().catch(() => {}) // the offering's own loop tells it then
+  }
+
+  /** Acknowledged only once the run has it for good; until then the server sends it again after each restart. */
+  #give(seq: number, attemptId: string, given: Given): void {
+    this.#runs.give(attemptId, given).then(
+      () => this.#acknowledge(seq),
+      (error) => this.#input.options.log.error({ attemptId, error: messageOf(error) }, 'message not given to its run'),
+    )
+  }
+
+  #acknowledge(seq: number): void {
+    this.#link.request('ack', { seq }).catch(() => {}) // sent again by the server if it was not heard
   }
 
   #beat(): FromDaemonBody<'heartbeat'> {

@@ -26,10 +26,14 @@ export interface OfferingOptions {
   readonly harnesses: readonly Harness[]
   readonly profiles: readonly string[]
   readonly policy: Policy
+  /** Why no run can be sandboxed here; null: it can. */
+  readonly sandboxProblem: string | null
   readonly client: Client
   readonly clock: Clock
   readonly log: Log
   probe(): HostProbe
+  /** What is known of the harnesses' quotas now. */
+  mark(found: readonly HarnessFound[]): HarnessFound[]
 }
 
 /** A changed list of repositories is seen this soon, ms. */
@@ -56,20 +60,31 @@ export class Offering {
     return this.#set({ repos, harnesses, profiles })
   }
 
-  /** Calls `changed` whenever the offer became another, until `signal` aborts. */
+  /** Looks at the quotas alone. True when the offer is another than before. */
+  remark(): boolean {
+    return this.#set({ ...this.#parts, harnesses: this.#options.mark(this.#parts.harnesses) })
+  }
+
+  /** Calls `changed` whenever the offer became another, until `signal` aborts; again after a call that failed. */
   async watch(signal: AbortSignal, changed: () => Promise<void>): Promise<void> {
     const { clock, log } = this.#options
     let seen = this.#stamp()
     let detectedAt = clock.monotonic()
+    let told = true
     while (!signal.aborted) {
       await clock.sleep(registryLookMs, signal)
       const stamp = this.#stamp()
-      const old = clock.monotonic() - detectedAt >= detectAgainMs
-      if (stamp === seen && !old) continue
+      const [moved, old] = [stamp !== seen, clock.monotonic() - detectedAt >= detectAgainMs]
       seen = stamp
+      if (this.remark()) told = false
+      if (!moved && !old && told) continue
       try {
-        if (old ? await this.survey(signal) : this.#set({ ...this.#parts, repos: await this.#repos(signal) }))
-          await changed()
+        const other = old
+          ? await this.survey(signal)
+          : moved && this.#set({ ...this.#parts, repos: await this.#repos(signal) })
+        if (other) told = false
+        if (!told) await changed()
+        told = true
         if (old) detectedAt = clock.monotonic()
       } catch (error) {
         log.warn({ reason: messageOf(error) }, 'offer not refreshed')
@@ -94,16 +109,25 @@ export class Offering {
     const surveyed = await surveyRepos(listRepos(registryPath), { signal })
     for (const { repo, problem } of surveyed)
       if (problem !== null) log.warn({ repo: repo.slug, problem }, 'repository skipped')
-    return surveyed.map(({ repo, problem }) => ({ slug: repo.slug, problem }))
+    const { policy } = this.#options
+    return surveyed.map(({ repo, problem }) => {
+      const forbidden = policy.repos !== null && !policy.repos.includes(repo.slug)
+      return { slug: repo.slug, problem: forbidden ? "the host's policy.toml does not list it under repos" : problem }
+    })
   }
 
   async #detect(): Promise<HarnessFound[]> {
     const { harnesses, policy } = this.#options
     const probe = this.#options.probe()
     const found = await Promise.all(
-      harnesses.map(async (harness) => ({ ...(await harness.detect(probe)), explicit: harness.explicit })),
+      harnesses.map(async (harness) => ({
+        ...(await harness.detect(probe)),
+        explicit: harness.explicit,
+        ...accountOf(harness, probe),
+      })),
     )
-    return found.map((each) => {
+    const marked = this.#options.mark(found)
+    return marked.map((each) => {
       if (each.name === shell.name && !policy.allowShell)
         return { ...each, ready: false, problem: "the host's policy.toml does not allow it: allowShell = true" }
       if (policy.harnesses !== null && !policy.harnesses.includes(each.name))
@@ -119,10 +143,19 @@ export class Offering {
     const wanted = profiles.map((name) => known(items, name))
     return wanted.flatMap((profile) => {
       const harness = harnesses.find((each) => each.name === profile.settings.harness) ?? null
-      const lacking = preflight(profile.settings, harness, this.#options.probe())
+      const lacking = [...preflight(profile.settings, harness, this.#options.probe()), ...this.#unsafe(profile)]
       if (lacking.length > 0) log.warn({ profile: profile.name, lacking }, 'profile not offered')
       return lacking.length === 0 ? [profile.id] : []
     })
+  }
+
+  /** What a profile's sandbox lacks here, or the host's policy asks of it. */
+  #unsafe({ settings }: ProfileView): readonly string[] {
+    const { policy, sandboxProblem } = this.#options
+    const boxed = settings.sandbox?.runtime === 'os'
+    if (boxed && sandboxProblem !== null) return [`the sandbox cannot be had here: ${sandboxProblem}`]
+    if (!boxed && policy.requireSandbox) return ["the host's policy.toml says requireSandbox = true, and it has none"]
+    return []
   }
 }
 
@@ -134,4 +167,9 @@ function known(items: readonly ProfileView[], name: string): ProfileView {
     'unknown_profile',
     `there is no profile "${name}"; there ${names === '' ? 'are none yet' : `are ${names}`}`,
   )
+}
+
+function accountOf(harness: Harness, probe: HostProbe): Pick<HarnessFound, 'account'> {
+  const account = harness.account?.(probe) ?? null
+  return account === null ? {} : { account }
 }

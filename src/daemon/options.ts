@@ -40,6 +40,8 @@ interface Settings {
   readonly flushIntervalMs: number | null
   /** Folder of secrets for runs: file name = variable. */
   readonly secretDir: string | null
+  /** Runs are started as this user; only a daemon of root can. Default: as the daemon's own. */
+  readonly runAs?: string | null
   readonly version: string
   readonly clock: Clock
   readonly log: Log

@@ -6,6 +6,7 @@ import { isStorageTrouble } from '../lib/storage-trouble.ts'
 import type { Assignment, FromDaemonReply, RunReport } from '../protocol/link.ts'
 import { copiesBeside, dropCopy } from './run/copy.ts'
 import type { RunDeps } from './run/deps.ts'
+import type { Given } from './run/inbox.ts'
 import { Run } from './run/run.ts'
 import type { RunState } from './run/state.ts'
 import { newRunState } from './run/state.ts'
@@ -24,7 +25,7 @@ interface Kept {
 }
 
 /** Fields that a run of an older version does not have. */
-const addedLater = { followSeq: null, replayOf: null }
+const addedLater = { followSeq: null, replayOf: null, inputBase: null, rules: [], output: null }
 
 export class Runs {
   readonly #options: RunsOptions
@@ -112,6 +113,11 @@ export class Runs {
       if (this.#reported.has(attemptId) && !waits) this.delivered(attemptId)
     }
     for (const attemptId of said.cancelled) this.cancel(attemptId)
+  }
+
+  /** What a person sends to a run; resolves when it was taken for good, or when that run is over. */
+  async give(attemptId: string, given: Given): Promise<void> {
+    await this.#live.get(attemptId)?.run.give(given)
   }
 
   cancel(attemptId: string): void {

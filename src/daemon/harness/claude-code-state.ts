@@ -6,6 +6,17 @@ import { countOf } from './json.ts'
 import type { Failure } from './port.ts'
 import { addUsage, noUsage } from './usage.ts'
 
+/** A control request that waits for its answer. */
+export interface PendingAsk {
+  readonly tool: string
+  /** Given back with the answer. */
+  readonly input: Json
+  /** What to remember in this run when a person says so. */
+  readonly lasting: readonly Json[]
+  /** The texts of an AskUserQuestion; else empty. */
+  readonly questions: readonly string[]
+}
+
 export interface ClaudeState {
   readonly session: string | null
   readonly model: string | null
@@ -27,6 +38,8 @@ export interface ClaudeState {
   /** The newest message of each thread (the agent, its sub-agents): its usage is repeated, growing, on every line of it. At most 32. */
   readonly open: Readonly<Record<string, { readonly id: string; readonly usage: Usage }>>
   readonly stderr: string
+  /** By the CLI's request id. Older journals lack it. */
+  readonly pending?: Readonly<Record<string, PendingAsk>>
 }
 
 export function initialClaudeState(): ClaudeState {

@@ -1,6 +1,7 @@
 // Claude Code's stream, line by line: system, assistant, user, result, rate_limit_event. What is not known stays raw.
 
 import type { EventBody } from '../../protocol/events.ts'
+import { controlCancel, controlRequest } from './claude-code-ask.ts'
 import { classOf } from './claude-code-errors.ts'
 import { assistantLine, userLine } from './claude-code-messages.ts'
 import type { ClaudeState } from './claude-code-state.ts'
@@ -8,21 +9,21 @@ import { resultLine } from './claude-code-verdict.ts'
 import { cut, keepTail, oneLine } from './cut.ts'
 import type { Json } from './json.ts'
 import { countOf, numberOf, objectOf, objectsOf, parseObject, sessionOf, textOf } from './json.ts'
-import type { Line, Reduced } from './port.ts'
+import type { Brief, Line, Reduced } from './port.ts'
 
 type Step = Reduced<ClaudeState>
 
-export function reduceClaude(state: ClaudeState, line: Line): Step {
+export function reduceClaude(state: ClaudeState, line: Line, brief: Brief): Step {
   if (line.text.trim() === '') return { state, events: [] }
   if (line.stream === 'stderr') {
     return { state: { ...state, stderr: keepTail(state.stderr, line.text) }, events: [raw(line)] }
   }
   const message = parseObject(line.text)
-  const step = message === null ? null : known(state, message)
+  const step = message === null ? null : known(state, message, brief)
   return step ?? { state, events: [raw(line)] }
 }
 
-function known(state: ClaudeState, message: Json): Step | null {
+function known(state: ClaudeState, message: Json, { autonomy }: Brief): Step | null {
   switch (message.type) {
     case 'system':
       return systemLine(state, message)
@@ -30,8 +31,14 @@ function known(state: ClaudeState, message: Json): Step | null {
       return assistantLine(state, message)
     case 'user':
       return userLine(state, message)
-    case 'result':
-      return resultLine(state, message)
+    case 'result': {
+      const step = resultLine(state, message)
+      return autonomy === 'ask' ? { ...step, endInput: true } : step
+    }
+    case 'control_request':
+      return controlRequest(state, message)
+    case 'control_cancel_request':
+      return controlCancel(state, message)
     case 'rate_limit_event':
       return limitLine(state, message)
     default:
@@ -80,9 +87,11 @@ function retryLine(state: ClaudeState, message: Json): Step {
   const words = textOf(message.error)?.replaceAll('_', ' ') ?? 'the model did not answer'
   const told = status === null ? words : `${words} (${status})`
   const delayMs = numberOf(message.retry_delay_ms)
+  const limit = numberOf(message.max_retries)
+  const most = limit === null ? {} : { limit: Math.round(limit) }
   return {
     state: { ...state, trouble: { class: kind, message: oneLine(told) } },
-    events: [{ type: 'retry', tries: countOf(message.attempt), delayMs, class: kind, message: oneLine(told) }],
+    events: [{ type: 'retry', tries: countOf(message.attempt), ...most, delayMs, class: kind, message: oneLine(told) }],
   }
 }
 

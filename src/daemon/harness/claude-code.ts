@@ -1,19 +1,25 @@
 // Claude Code: `claude -p` with a JSON stream. Facts measured on 2.1.329; docs/harnesses.md lists its lies.
 
+import type { EventBody } from '../../protocol/events.ts'
 import type { HarnessFound } from '../../protocol/fleet.ts'
+import { claudeAccount, claudeCredentials } from './claude-code-account.ts'
+import { answerClaude, userMessage } from './claude-code-ask.ts'
 import type { ClaudeState } from './claude-code-state.ts'
 import { initialClaudeState } from './claude-code-state.ts'
 import { reduceClaude } from './claude-code-stream.ts'
+import { claudeTuningEnv, claudeUntuned } from './claude-code-tuning.ts'
 import { finishClaude } from './claude-code-verdict.ts'
 import { detectProgram } from './detect.ts'
+import { instructionsFile, skillFiles } from './given.ts'
 import { parseObject, textOf } from './json.ts'
-import type { Harness, HostProbe, Launch, RunInput } from './port.ts'
+import type { Brief, Harness, HomePath, HostProbe, Launch, Reduced, RunInput } from './port.ts'
 
 export const claudeCode: Harness<ClaudeState> = {
   name: 'claude-code',
   title: 'Claude Code',
   explicit: false,
-  autonomies: ['full', 'edit'],
+  autonomies: ['full', 'edit', 'ask'],
+  takes: ['instructions', 'skills'],
   /** By name, not `CLAUDE_CODE_*`: a daemon started inside Claude Code must not pass on the marks of that outer session. */
   passEnv: [
     'ANTHROPIC_*',
@@ -36,10 +42,17 @@ export const claudeCode: Harness<ClaudeState> = {
     'MCP_TOOL_TIMEOUT',
   ],
   moreEnv: cloudEnv,
+  homePaths,
   detect,
+  account: claudeAccount,
+  credentials: claudeCredentials,
   launch,
+  sessionFiles,
+  sessionRoot,
   initial: initialClaudeState,
   reduce: reduceClaude,
+  answer: answerClaude,
+  message,
   finish: finishClaude,
 }
 
@@ -85,24 +98,97 @@ function signedIn(host: HostProbe): boolean {
   return account !== null && (account.oauthAccount !== undefined || textOf(account.primaryApiKey) !== null)
 }
 
+/** Only an agent that asks has an input that stays open. */
+function message(state: ClaudeState, text: string, { autonomy }: Brief): Reduced<ClaudeState> {
+  if (autonomy === 'ask') return { state, events: [], send: [userMessage(text)] }
+  const notice: EventBody = { type: 'notice', level: 'warning', message: 'Claude Code takes words only when it asks.' }
+  return { state, events: [notice] }
+}
+
+const modes = { full: 'bypassPermissions', edit: 'acceptEdits', ask: 'default' } as const
+
 function launch(input: RunInput): Launch {
-  const full = input.autonomy === 'full'
+  const { autonomy, prompt } = input
+  const asks = autonomy === 'ask'
   const model = input.model === null ? [] : [`--model=${input.model}`]
   const turns = input.maxTurns === null ? [] : ['--max-turns', String(input.maxTurns)]
   const resume = input.sessionRef === null ? [] : ['--resume', input.sessionRef]
-  const mode = ['--permission-mode', full ? 'bypassPermissions' : 'acceptEdits']
-  const stream = ['--output-format', 'stream-json', '--verbose', '--input-format', 'text']
+  // This value of the flag is not in --help: requests go over the CLI's own output and input.
+  const mode = [...(asks ? ['--permission-prompt-tool', 'stdio'] : []), '--permission-mode', modes[autonomy]]
+  const stream = ['--output-format', 'stream-json', '--verbose', '--input-format', asks ? 'stream-json' : 'text']
+  const tools = mcpOf(input)
+  const told = toldOf(input)
   return {
-    argv: ['claude', '-p', ...stream, ...mode, ...model, ...turns, ...resume],
+    argv: ['claude', '-p', ...stream, ...mode, ...model, ...turns, ...resume, ...tools.args, ...told.args],
     env: {
       DISABLE_AUTOUPDATER: '1',
       DISABLE_TELEMETRY: '1',
       DISABLE_ERROR_REPORTING: '1',
       CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
       // As root it refuses to bypass permissions unless it is told that this is meant.
-      ...(full && input.asRoot ? { IS_SANDBOX: '1' } : {}),
+      ...(autonomy === 'full' && input.asRoot ? { IS_SANDBOX: '1' } : {}),
+      ...claudeTuningEnv(input.given.tuning),
     },
-    stdin: { kind: 'file', text: input.prompt },
-    notHonoured: [],
+    stdin: asks ? { kind: 'pipe', text: `${userMessage(prompt)}\n` } : { kind: 'file', text: prompt },
+    notHonoured: claudeUntuned(input.given.tuning),
+    files: [...tools.files, ...told.files],
   }
+}
+
+/**
+ * Instructions are added to its own (a CLAUDE.md would be the repository's); skills are found in `.claude/skills` of an added folder, and files
+ * outside the workspace are read without asking in one.
+ */
+function toldOf(input: RunInput): { readonly args: readonly string[]; readonly files: NonNullable<Launch['files']> } {
+  const { given, filesDir } = input
+  const instructions = instructionsFile(input)
+  const skills = skillFiles(given.skills, 'skills/.claude/skills')
+  const folders = [...given.readable, ...(skills.length === 0 ? [] : [`${filesDir}/skills`])]
+  return {
+    args: [
+      ...(instructions === null ? [] : [`--append-system-prompt-file=${instructions.path}`]),
+      ...folders.map((folder) => `--add-dir=${folder}`),
+    ],
+    files: [...(instructions?.files ?? []), ...skills],
+  }
+}
+
+/** The run's own tools, beside the servers that the user has; using them needs nobody's leave. */
+function mcpOf({ mcp, filesDir }: RunInput): {
+  readonly args: readonly string[]
+  readonly files: NonNullable<Launch['files']>
+} {
+  if (mcp === null) return { args: [], files: [] }
+  const { name, command, args, env } = mcp
+  const text = JSON.stringify({ mcpServers: { [name]: { type: 'stdio', command, args, env } } })
+  return {
+    args: [`--mcp-config=${filesDir}/mcp.json`, `--allowedTools=mcp__${name}`],
+    files: [{ name: 'mcp.json', text }],
+  }
+}
+
+/** `projects/-w-app/ID.jsonl` for a run in `/w/app`: whatever is no letter or digit becomes a dash. */
+function sessionRoot(host: HostProbe, { cwd }: { readonly cwd: string }): string {
+  const folder = host.env.CLAUDE_CONFIG_DIR ?? `${host.env.HOME ?? ''}/.claude`
+  return `${folder}/projects/${cwd.replaceAll(/[^A-Za-z0-9]/g, '-')}`
+}
+
+function sessionFiles(host: HostProbe, session: { readonly ref: string; readonly cwd: string }): readonly string[] {
+  const root = sessionRoot(host, session)
+  const name = `${session.ref}.jsonl`
+  return host.list(root).includes(name) ? [`${root}/${name}`] : []
+}
+
+/** Its settings start programs (hooks, helpers of keys), so a sandboxed agent reads them and writes its conversations and renewed tokens alone. */
+function homePaths(env: HostProbe['env']): readonly HomePath[] {
+  const folder = env.CLAUDE_CONFIG_DIR || `${env.HOME ?? ''}/.claude`
+  const settings = ['settings.json', 'settings.local.json', 'CLAUDE.md', 'agents', 'commands', 'skills', 'plugins']
+  return [
+    { path: folder, access: 'fresh' },
+    { path: env.CLAUDE_CONFIG_DIR ? `${folder}/.claude.json` : `${env.HOME ?? ''}/.claude.json`, access: 'copy' },
+    { path: `${folder}/.credentials.json`, access: 'write' },
+    { path: `${folder}/projects`, access: 'write', made: true },
+    ...settings.map((name) => ({ path: `${folder}/${name}`, access: 'read' as const })),
+    { path: `${env.HOME ?? ''}/.local/share/claude`, access: 'read' },
+  ]
 }

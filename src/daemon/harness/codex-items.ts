@@ -118,7 +118,7 @@ function outputOf(item: Json): string {
 }
 
 /** `/bin/bash -lc "make test"` → `make test`. */
-function withoutShell(command: string): string {
+export function withoutShell(command: string): string {
   const [, quoted] = /^\S*(?:ba|z|da)?sh -l?c (.+)$/s.exec(command) ?? []
   if (quoted === undefined) return command
   const [, quote, inner] = /^(["'])(.*)\1$/s.exec(quoted) ?? []

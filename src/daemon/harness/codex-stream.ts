@@ -1,12 +1,13 @@
 // Codex's stream, line by line, and the verdict. Only turn.completed and turn.failed end a turn; `error` may be a reconnect.
 
+import { estimateCost } from '../../core/price.ts'
 import type { ErrorClass, EventBody, Usage } from '../../protocol/events.ts'
 import { itemEvents } from './codex-items.ts'
 import { cut, keepTail, oneLine } from './cut.ts'
 import { classify, crashOf, exitWords, failureOf } from './failure.ts'
 import type { Json } from './json.ts'
 import { countOf, objectOf, parseObject, sessionOf, textOf } from './json.ts'
-import type { ExitFacts, Failure, Line, Reduced, Verdict } from './port.ts'
+import type { Brief, ExitFacts, Failure, Line, Reduced, Verdict } from './port.ts'
 import { resetTime } from './reset-time.ts'
 
 export interface CodexState {
@@ -18,31 +19,47 @@ export interface CodexState {
   /** Items whose start was shown and whose end was not. At most 64. */
   readonly started: readonly string[]
   readonly usage: Usage | null
+  /** By list price, when the task named a model: the stream names none. */
+  readonly costUsd: number | null
   readonly stderr: string
 }
 
 type Step = Reduced<CodexState>
 
 export function initialCodexState(): CodexState {
-  return { session: null, lastText: null, terminal: null, trouble: null, started: [], usage: null, stderr: '' }
+  return {
+    session: null,
+    lastText: null,
+    terminal: null,
+    trouble: null,
+    started: [],
+    usage: null,
+    costUsd: null,
+    stderr: '',
+  }
 }
 
-export function reduceCodex(state: CodexState, line: Line): Step {
+export function reduceCodex(state: CodexState, line: Line, brief: Pick<Brief, 'model'>): Step {
   if (line.text.trim() === '') return { state, events: [] }
   if (line.stream === 'stderr') return stderrLine(state, line)
   const message = parseObject(line.text)
-  const step = message === null ? null : known(state, message)
+  const step = message === null ? null : known(state, message, brief.model)
   return step ?? { state, events: [raw(line)] }
 }
 
 function stderrLine(state: CodexState, line: Line): Step {
   const next = { ...state, stderr: keepTail(state.stderr, line.text) }
-  if (!line.text.includes('Refusing to create helper binaries')) return { state: next, events: [raw(line)] }
-  const message = 'CODEX_HOME lies in the temporary folder, so sandboxed commands of Codex may fail: move one of them.'
-  return { state: next, events: [{ type: 'notice', level: 'warning', message }, raw(line)] }
+  return { state: next, events: [...helperWarning(line.text), raw(line)] }
 }
 
-function known(state: CodexState, message: Json): Step | null {
+/** What Codex says on standard error when none of its sandboxed commands will work. */
+export function helperWarning(text: string): readonly EventBody[] {
+  if (!text.includes('Refusing to create helper binaries')) return []
+  const message = 'CODEX_HOME lies in the temporary folder, so sandboxed commands of Codex may fail: move one of them.'
+  return [{ type: 'notice', level: 'warning', message }]
+}
+
+function known(state: CodexState, message: Json, model: string | null): Step | null {
   switch (message.type) {
     case 'thread.started':
       return { state: { ...state, session: sessionOf(message.thread_id) ?? state.session }, events: [] }
@@ -55,7 +72,7 @@ function known(state: CodexState, message: Json): Step | null {
     case 'error':
       return errorLine(state, oneLine(textOf(message.message) ?? 'error', 500))
     case 'turn.completed':
-      return turnCompleted(state, message)
+      return turnCompleted(state, message, model)
     case 'turn.failed':
       return turnFailed(state, message)
     default:
@@ -90,12 +107,14 @@ function errorLine(state: CodexState, words: string): Step {
 }
 
 /** `input_tokens` includes `cached_input_tokens`. The totals are the thread's: a resumed one counts its earlier runs too (measured). */
-function turnCompleted(state: CodexState, message: Json): Step {
+function turnCompleted(state: CodexState, message: Json, model: string | null): Step {
   const told = objectOf(message.usage)
   const usage = told === null ? state.usage : usageOf(told)
-  const costs: readonly EventBody[] = usage === null ? [] : [{ type: 'usage', usage, costUsd: null }]
+  const costUsd = usage === null || model === null ? null : estimateCost(model, usage)
+  const estimate = costUsd === null ? {} : { estimate: true }
+  const costs: readonly EventBody[] = usage === null ? [] : [{ type: 'usage', usage, costUsd, ...estimate }]
   return {
-    state: { ...state, terminal: 'completed', usage },
+    state: { ...state, terminal: 'completed', usage, costUsd },
     events: [...costs, { type: 'turn_end', reason: 'completed' }],
   }
 }
@@ -130,8 +149,8 @@ function raw(line: Line): EventBody {
 
 /** Pure. Success needs `turn.completed` as the last word and exit code 0. */
 export function finishCodex(state: CodexState, exit: ExitFacts): Verdict {
-  const { usage, session, lastText } = state
-  const summary = { usage, costUsd: null, model: null, sessionRef: session, lastText }
+  const { usage, costUsd, session, lastText } = state
+  const summary = { usage, costUsd, model: null, sessionRef: session, lastText }
   if (state.terminal === 'completed') {
     if (exit.code === 0) return { ...summary, ok: true }
     const detail = `Codex completed its turn and then ended with ${exitWords(exit)}`

@@ -1,19 +1,44 @@
-// Codex: `codex exec --json`. Facts measured on 0.169.0; docs/harnesses.md lists its lies.
+// Codex: `codex exec --json`, and `codex app-server` where a person is asked. Facts measured on 0.169.0; docs/harnesses.md lists its lies.
 
 import { parse } from 'smol-toml'
 import type { HarnessFound } from '../../protocol/fleet.ts'
+import { codexAccount, codexCredentials } from './codex-account.ts'
+import { answerCodexApp } from './codex-app-asks.ts'
+import type { CodexAppState } from './codex-app-state.ts'
+import { initialCodexAppState } from './codex-app-state.ts'
+import { codexOpening, messageCodexApp, reduceCodexApp } from './codex-app-stream.ts'
+import { finishCodexApp } from './codex-app-turn.ts'
+import { mcpSwitches } from './codex-mcp.ts'
 import type { CodexState } from './codex-stream.ts'
 import { finishCodex, initialCodexState, reduceCodex } from './codex-stream.ts'
 import { detectProgram } from './detect.ts'
+import type { Tuning } from './given.ts'
+import { untuned } from './given.ts'
 import type { Json } from './json.ts'
 import { objectOf, objectsOf, parseObject, textOf } from './json.ts'
-import type { Harness, HostProbe, Launch, RunInput } from './port.ts'
+import type {
+  Answer,
+  Brief,
+  ExitFacts,
+  Harness,
+  HomePath,
+  HostProbe,
+  Launch,
+  Line,
+  Reduced,
+  RunInput,
+  Verdict,
+} from './port.ts'
 
-export const codex: Harness<CodexState> = {
+/** Of `exec` until the first line is read under autonomy `ask`. */
+type State = CodexState | CodexAppState
+type Step = Reduced<State>
+
+export const codex: Harness<State> = {
   name: 'codex',
   title: 'Codex',
   explicit: false,
-  autonomies: ['full', 'edit'],
+  autonomies: ['full', 'edit', 'ask'],
   /** By name, not `CODEX_*`: a daemon started inside Codex must not pass on the marks of that outer sandbox. */
   passEnv: [
     'CODEX_HOME',
@@ -24,11 +49,42 @@ export const codex: Harness<CodexState> = {
     'OPENAI_*',
   ],
   moreEnv: providerKeys,
+  homePaths,
   detect,
+  account: codexAccount,
+  credentials: codexCredentials,
   launch,
+  sessionFiles,
+  sessionRoot,
   initial: initialCodexState,
-  reduce: reduceCodex,
-  finish: finishCodex,
+  reduce,
+  answer,
+  message,
+  finish,
+}
+
+function reduce(state: State, line: Line, brief: Brief): Step {
+  if (brief.autonomy === 'ask') return reduceCodexApp(isApp(state) ? state : initialCodexAppState(), line, brief)
+  return isApp(state) ? { state, events: [] } : reduceCodex(state, line, brief)
+}
+
+function answer(state: State, given: Answer): Step {
+  return isApp(state) ? answerCodexApp(state, given) : { state, events: [] }
+}
+
+/** `exec` reads its prompt once and takes no words after it. */
+function message(state: State, text: string, brief: Brief): Step {
+  if (brief.autonomy === 'ask') return messageCodexApp(isApp(state) ? state : initialCodexAppState(), text)
+  const words = 'A message was not passed on, because Codex takes none while it works on its own.'
+  return { state, events: [{ type: 'notice', level: 'warning', message: words }] }
+}
+
+function finish(state: State, exit: ExitFacts): Verdict {
+  return isApp(state) ? finishCodexApp(state, exit) : finishCodex(state, exit)
+}
+
+function isApp(state: State): state is CodexAppState {
+  return 'phase' in state
 }
 
 /** The variables that the providers in config.toml read their keys and headers from. */
@@ -86,15 +142,46 @@ function codexHome(env: Readonly<Record<string, string | undefined>>): string {
   return env.CODEX_HOME || `${env.HOME ?? ''}/.codex`
 }
 
+const switches = ['check_for_update_on_startup=false', 'analytics.enabled=false']
+
 function launch(input: RunInput): Launch {
-  const settings = ['check_for_update_on_startup=false', 'analytics.enabled=false'].flatMap((pair) => ['-c', pair])
+  const settings = [
+    ...[...switches, ...tuned(input.given.tuning)].flatMap((pair) => ['-c', pair]),
+    ...mcpSwitches(input.mcp),
+  ]
+  if (input.autonomy === 'ask') return launchApp(input, settings)
   const model = input.model === null ? [] : [`--model=${input.model}`]
   const resume = input.sessionRef === null ? [] : ['resume', input.sessionRef]
   return {
     argv: ['codex', 'exec', '--json', '--skip-git-repo-check', ...settings, ...access(input), ...model, ...resume, '-'],
     env: temporaryFolder(input),
     stdin: { kind: 'file', text: input.prompt },
-    notHonoured: input.maxTurns === null ? [] : ['maxTurns: codex exec has no limit of turns'],
+    notHonoured: notHonoured(input, 'codex exec'),
+  }
+}
+
+/** As TOML: JSON writes strings alike. */
+function tuned({ provider, thinkingLevel }: Tuning): readonly string[] {
+  return [
+    ...(provider === undefined ? [] : [`model_provider=${JSON.stringify(provider)}`]),
+    ...(thinkingLevel === undefined
+      ? []
+      : [`model_reasoning_effort=${JSON.stringify(thinkingLevel === 'off' ? 'none' : thinkingLevel)}`]),
+  ]
+}
+
+function notHonoured({ maxTurns, given }: RunInput, command: string): readonly string[] {
+  const turns = maxTurns === null ? [] : [`maxTurns: ${command} has no limit of turns`]
+  return [...turns, ...untuned('Codex', given.tuning, ['provider', 'thinkingLevel'])]
+}
+
+/** The prompt, the model and the resumed thread travel by the conversation. */
+function launchApp(input: RunInput, settings: readonly string[]): Launch {
+  return {
+    argv: ['codex', 'app-server', ...settings],
+    env: temporaryFolder(input),
+    stdin: { kind: 'pipe', text: `${codexOpening()}\n` },
+    notHonoured: notHonoured(input, 'codex app-server'),
   }
 }
 
@@ -112,4 +199,29 @@ function temporaryFolder(input: RunInput): Readonly<Record<string, string>> {
   const folder = (input.env.TMPDIR || '/tmp').replace(/\/+$/, '')
   const isInside = `${codexHome(input.env)}/`.startsWith(`${folder}/`)
   return isInside ? { TMPDIR: input.promptFile.slice(0, Math.max(1, input.promptFile.lastIndexOf('/'))) } : {}
+}
+
+/** `sessions/2026/11/21/rollout-TIME-ID.jsonl`, the same for every folder. */
+function sessionRoot(host: HostProbe): string {
+  return `${host.env.CODEX_HOME ?? `${host.env.HOME ?? ''}/.codex`}/sessions`
+}
+
+function sessionFiles(host: HostProbe, { ref }: { readonly ref: string }): readonly string[] {
+  const root = sessionRoot(host)
+  const below = (folder: string) => host.list(folder).map((name) => `${folder}/${name}`)
+  const days = below(root).flatMap(below).flatMap(below)
+  return days.flatMap(below).filter((path) => path.endsWith(`-${ref}.jsonl`))
+}
+
+/** Its settings start programs (MCP servers, notifications), so a sandboxed agent writes its conversations and renewed tokens alone. */
+function homePaths(env: HostProbe['env']): readonly HomePath[] {
+  const folder = codexHome(env)
+  const settings = ['AGENTS.md', 'prompts', 'rules', 'skills']
+  return [
+    { path: folder, access: 'fresh' },
+    { path: `${folder}/config.toml`, access: 'copy' },
+    { path: `${folder}/auth.json`, access: 'write' },
+    { path: `${folder}/sessions`, access: 'write', made: true },
+    ...settings.map((name) => ({ path: `${folder}/${name}`, access: 'read' as const })),
+  ]
 }

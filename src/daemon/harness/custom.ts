@@ -2,19 +2,16 @@
 
 import { z } from 'zod'
 import { Problem } from '../../core/problem.ts'
-import type { HarnessFound } from '../../protocol/fleet.ts'
-import { name as harnessName } from '../../protocol/names.ts'
+import { checkedTable, commandFields, detectCommand } from './command-table.ts'
+import { untuned } from './given.ts'
 import type { PlainState } from './plain-output.ts'
 import { finishPlain, initialPlainState, reducePlain } from './plain-output.ts'
-import type { Harness, HostProbe, Launch, RunInput } from './port.ts'
+import type { Harness, Launch, RunInput } from './port.ts'
 
-const variable = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'use letters, digits and _ in a variable’s name')
-const pattern = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*\*?$/, 'name a variable, or a prefix that ends in *')
 const settings = z.strictObject({
-  command: z.string().min(1).describe('A program on PATH, or an absolute path'),
-  args: z.array(z.string()).default([]),
-  env: z.record(variable, z.string()).default({}).describe('Switches; secrets belong into the secrets folder'),
-  passEnv: z.array(pattern).default([]).describe('Variables of the host that reach the run'),
+  protocol: z.literal('plain').optional(),
+  ...commandFields,
+  stdin: z.boolean().default(false).describe('The prompt comes on standard input'),
 })
 type Settings = z.infer<typeof settings>
 
@@ -35,7 +32,7 @@ export function customHarness(name: string, table: unknown): Harness<PlainState>
     plain: true,
     autonomies: ['full'],
     passEnv: config.passEnv,
-    detect: (host) => detect(name, config, host),
+    detect: (host) => detectCommand(name, config.command, host),
     launch: (input) => launch(name, config, input),
     initial: initialPlainState,
     reduce: reducePlain,
@@ -44,25 +41,10 @@ export function customHarness(name: string, table: unknown): Harness<PlainState>
 }
 
 function checked(name: string, table: unknown): Settings {
-  const where = `[harness.${name}]`
-  const named = harnessName.safeParse(name)
-  if (!named.success) throw new Problem('configuration', `${where}: ${named.error.issues[0]?.message}`)
-  const read = settings.safeParse(table)
-  if (!read.success) {
-    const issue = read.error.issues[0]
-    throw new Problem('configuration', `${where} ${issue?.path.join('.') ?? ''}: ${issue?.message}`.replace(' :', ':'))
-  }
-  const { command, args, env } = read.data
-  if (command.includes('/') && !command.startsWith('/')) {
-    throw new Problem(
-      'configuration',
-      `${where} command: ${command} is relative; give an absolute path or a name on PATH`,
-    )
-  }
-  const own = Object.keys(env).find((key) => key.startsWith('CAPSTAN_') || key.startsWith('npm_'))
-  if (own !== undefined) throw new Problem('configuration', `${where} env: ${own} is reserved; use another name`)
-  for (const arg of args) checkFields(where, arg)
-  return read.data
+  const config = checkedTable(name, settings, table)
+  for (const arg of config.args) checkFields(`[harness.${name}]`, arg)
+  checkPrompt(`[harness.${name}]`, config)
+  return config
 }
 
 function checkFields(where: string, arg: string): void {
@@ -73,14 +55,18 @@ function checkFields(where: string, arg: string): void {
   }
 }
 
-function isField(text: string | undefined): text is Field {
-  return (fields as readonly (string | undefined)[]).includes(text) // widened only to search it
+/** Said rather than guessed: a command that gets no prompt would look like an agent that did nothing. */
+function checkPrompt(where: string, { args, stdin }: Settings): void {
+  const inArguments = args.some((arg) => arg.includes('{prompt}') || arg.includes('{promptFile}'))
+  if (inArguments !== stdin) return
+  const sentence = stdin
+    ? 'stdin = true and {prompt} or {promptFile} in args: give the prompt one way, leave the other out'
+    : 'nothing takes the prompt: put {promptFile} or {prompt} into args, or set stdin = true'
+  throw new Problem('configuration', `${where} ${sentence}`)
 }
 
-async function detect(name: string, config: Settings, host: HostProbe): Promise<HarnessFound> {
-  const found = host.which(config.command) !== null
-  const problem = `${config.command} is not on PATH: install it, or correct command in [harness.${name}] of daemon.toml`
-  return { name, version: null, ready: found, problem: found ? null : problem }
+function isField(text: string | undefined): text is Field {
+  return (fields as readonly (string | undefined)[]).includes(text) // widened only to search it
 }
 
 function launch(name: string, config: Settings, input: RunInput): Launch {
@@ -97,15 +83,15 @@ function launch(name: string, config: Settings, input: RunInput): Launch {
     const detail = `the prompt is too long for an argument of ${name} (${maxArgument} bytes); use {promptFile} in its args`
     throw new Problem('configuration', detail)
   }
-  const inArguments = uses('prompt') || uses('promptFile')
   return {
     argv: [config.command, ...args],
     env: config.env,
-    stdin: inArguments ? { kind: 'null' } : { kind: 'file', text: input.prompt },
+    stdin: config.stdin ? { kind: 'file', text: input.prompt } : { kind: 'null' },
     notHonoured: [
       ...(input.model !== null && !uses('model') ? [`model: the args of ${name} have no {model}`] : []),
       ...(input.sessionRef !== null && !uses('sessionId') ? [`session: the args of ${name} have no {sessionId}`] : []),
       ...(input.maxTurns !== null ? [`maxTurns: ${name} has no such limit`] : []),
+      ...untuned(name, input.given.tuning, []),
     ],
   }
 }

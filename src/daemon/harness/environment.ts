@@ -47,6 +47,10 @@ export interface RunMarks {
   readonly attempt: number
   /** The run's own temporary folder; it must exist. */
   readonly tmpDir: string
+  /** Where the run may write its output, and where CLIs find the run's MCP server. */
+  readonly mcp?: { readonly output: string; readonly config: string }
+  /** The folder with the task's files. */
+  readonly attachments?: string
 }
 
 export interface EnvironmentInput {
@@ -78,6 +82,8 @@ export function runEnvironment(input: EnvironmentInput): Record<string, string> 
     CAPSTAN_RUN_ID: run.runId,
     CAPSTAN_TASK_ID: run.taskId,
     CAPSTAN_ATTEMPT: String(run.attempt),
+    ...(run.mcp === undefined ? {} : { CAPSTAN_OUTPUT: run.mcp.output, CAPSTAN_MCP_CONFIG: run.mcp.config }),
+    ...(run.attachments === undefined ? {} : { CAPSTAN_ATTACHMENTS: run.attachments }),
   }
 }
 

@@ -75,3 +75,14 @@ export function crashOf(title: string, exit: ExitFacts, lastWords: string): Fail
   const words = lastWords.trim() === '' ? '' : `: ${oneLine(lastWords.trim().split('\n').slice(-3).join(' '), 300)}`
   return failureOf('crashed', `${title} ended with ${exitWords(exit)} before it reported a result${words}`)
 }
+
+/**
+ * Like `crashOf`, for a CLI that says on standard error why it would not begin (no key, no such model) and exits by itself with a code: the
+ * class of those words then decides what follows.
+ */
+export function lastWordsFailure(title: string, exit: ExitFacts, lastWords: string): Failure {
+  const crash = crashOf(title, exit, lastWords)
+  if (exit.code === null || exit.code === 0) return crash
+  const kind = classify(lastWords.trim().split('\n').slice(-5).join(' '))
+  return kind === null ? crash : failureOf(kind, crash.detail)
+}

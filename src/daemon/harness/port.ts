@@ -4,6 +4,7 @@ import type { AttemptReason } from '../../core/reason.ts'
 import type { ErrorClass, EventBody, Usage } from '../../protocol/events.ts'
 import type { HarnessFound } from '../../protocol/fleet.ts'
 import type { Autonomy } from '../../protocol/task.ts'
+import type { Tuning } from './given.ts'
 
 /** What the host offers for looking around; given, so that adapters read neither the environment nor spawn by themselves. */
 export interface HostProbe {
@@ -35,6 +36,24 @@ export interface RunInput {
   readonly mcp: McpBridge | null
   /** Where `Launch.files` will lie: a folder of the run, 0700, outside the workspace. */
   readonly filesDir: string
+  readonly given: Given
+}
+
+/** What a profile and a task give beside the prompt; `nothingGiven` in given.ts. What stands in the prompt already is not here. */
+export interface Given {
+  readonly tuning: Tuning
+  /** Among the agent's instructions, beside the repository's own. Null unless the adapter `takes` them. */
+  readonly instructions: string | null
+  /** None unless the adapter `takes` them. */
+  readonly skills: readonly Skill[]
+  /** Folders outside the workspace whose files the agent is to read. */
+  readonly readable: readonly string[]
+}
+
+export interface Skill {
+  readonly slug: string
+  readonly description?: string | undefined
+  readonly text: string
 }
 
 /** How the CLI starts the bridge to the run's MCP server. */
@@ -58,7 +77,7 @@ export interface Launch {
     | { readonly kind: 'pipe'; readonly text: string }
   /** What was asked and this CLI cannot do; shown on the attempt. */
   readonly notHonoured: readonly string[]
-  /** Configuration for this run alone, written (0600) into `RunInput.filesDir` before the start. */
+  /** Files for this run alone, written (0600) into `RunInput.filesDir` before the start; a name may be a path below it. */
   readonly files?: readonly { readonly name: string; readonly text: string }[]
 }
 
@@ -75,6 +94,11 @@ export interface Reduced<S> {
   readonly send?: readonly string[]
   /** End of file for the agent, after all that was sent. */
   readonly endInput?: true
+  /**
+   * The agent's work is over and its verdict is known, but its process may not end by itself (codex-acp stays after end of file). After a
+   * short grace the runtime stops its tree; `finish` must then conclude as if it had left alone.
+   */
+  readonly done?: true
   /** What a person must decide now; each goes on when `answer` is called with its key. */
   readonly asks?: readonly Ask[]
   /** Keys of asks that the agent took back. */
@@ -110,6 +134,17 @@ export interface Answer {
   readonly text: string | null
 }
 
+/**
+ * `write`: conversations and tokens that it renews. `read`: settings, which must not be an agent's to change: they start programs.
+ * `fresh`: a folder that is the run's own and empty but for what else is named below it. `copy`: a file whose changes end with the run.
+ */
+export interface HomePath {
+  readonly path: string
+  readonly access: 'read' | 'write' | 'fresh' | 'copy'
+  /** A folder that is made when it is not there yet, so that what the run keeps in it survives. */
+  readonly made?: true
+}
+
 export interface ExitFacts {
   readonly code: number | null
   readonly signal: string | null
@@ -139,6 +174,13 @@ export interface Summary {
   readonly lastText: string | null
 }
 
+/** A credential store that one process at a time may renew: two that do so together sign each other out. */
+export interface Credentials {
+  readonly path: string
+  /** Until when the CLI uses what lies there as it is, ms since the epoch; null: it is not there, or does not say. */
+  readonly freshUntil: number | null
+}
+
 /**
  * `S` is the parser's state: plain JSON, because it is committed to the journal with the offset and the events after each batch of lines.
  * `reduce` and `finish` are pure: a restarted daemon replays from the last commit and must get the same events.
@@ -153,11 +195,19 @@ export interface Harness<S = unknown> {
   /** Its text events are lines of one plain output: what comes together is told together. */
   readonly plain?: true
   readonly autonomies: readonly Autonomy[]
+  /** Ways of its own for `RunInput.given`; what it has none for is put into the prompt. */
+  readonly takes?: readonly ('instructions' | 'skills')[]
   /** Variables of the host that reach the run: names, or prefixes that end in `*`. */
   readonly passEnv: readonly string[]
   /** Further names or prefixes, as the CLI's own configuration on this host says (a provider's key, a cloud's variables). */
   moreEnv?(host: HostProbe): readonly string[]
+  /** Its own files in its user's home, for a sandbox that hides the rest; absolute or `~/`. Without it: none. */
+  homePaths?(env: HostProbe['env']): readonly HomePath[]
   detect(host: HostProbe): Promise<HarnessFound>
+  /** Tells apart the accounts that this CLI may be signed in to on this host, without a word of their credentials; null: it cannot be told. */
+  account?(host: HostProbe): string | null
+  /** The file of credentials that the CLI renews by itself, when it uses one here; null: it does not (a key). */
+  credentials?(host: HostProbe): Credentials | null
   launch(input: RunInput): Launch
   initial(): S
   reduce(state: S, line: Line, brief: Brief): Reduced<S>
@@ -167,5 +217,7 @@ export interface Harness<S = unknown> {
   message?(state: S, text: string, brief: Brief): Reduced<S>
   /** The files on this host in which the conversation `ref` of a run in `cwd` is kept; empty: it cannot be resumed here. */
   sessionFiles?(host: HostProbe, session: { readonly ref: string; readonly cwd: string }): readonly string[]
+  /** The folder they lie in, for CLIs whose conversations can be carried to another folder or host as files of lines; else absent. */
+  sessionRoot?(host: HostProbe, run: { readonly cwd: string }): string
   finish(state: S, exit: ExitFacts): Verdict
 }

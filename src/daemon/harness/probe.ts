@@ -2,6 +2,7 @@
 
 import { accessSync, constants, readdirSync, readFileSync, statSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
+import type { RunUser } from '../../lib/exec.ts'
 import { exec } from '../../lib/exec.ts'
 import { cleanPath, packageRoot } from './environment.ts'
 import type { HostProbe } from './port.ts'
@@ -12,10 +13,11 @@ const answerMs = 10_000
 /** No configuration or credentials file is larger; `.claude.json` grows to some megabytes. */
 const maxFile = 16_777_216
 
-/** `env`: the daemon's environment. `secrets`: of the secrets folder; a key there counts as signed in. */
+/** `env`: the daemon's environment. `secrets`: of the secrets folder; a key there counts as signed in. `user`: who runs the CLIs here. */
 export function makeHostProbe(
   env: Readonly<Record<string, string | undefined>>,
   secrets: Readonly<Record<string, string>> = {},
+  user: RunUser | null = null,
 ): HostProbe {
   const path = cleanPath(env.PATH ?? '', packageRoot)
   const own = ([name]: readonly [string, unknown]) => /^(?:CAPSTAN_|npm_)/.test(name)
@@ -23,7 +25,7 @@ export function makeHostProbe(
   return {
     env: seen,
     which: (program) => which(program, path),
-    output: (file, args) => output(file, args, seen),
+    output: (file, args) => output(file, args, { env: seen, user }),
     read,
     list,
   }
@@ -44,9 +46,13 @@ function isExecutable(path: string): boolean {
   }
 }
 
-async function output(file: string, args: readonly string[], env: HostProbe['env']): Promise<string | null> {
+async function output(
+  file: string,
+  args: readonly string[],
+  { env, user }: { readonly env: HostProbe['env']; readonly user: RunUser | null },
+): Promise<string | null> {
   try {
-    const { code, stdout } = await exec(file, args, { env, timeoutMs: answerMs, maxBytes: 65_536 })
+    const { code, stdout } = await exec(file, args, { env, user, timeoutMs: answerMs, maxBytes: 65_536 })
     return code === 0 ? stdout.toString('utf8') : null
   } catch {
     return null // it cannot be started: the same as no answer

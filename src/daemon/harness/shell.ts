@@ -1,6 +1,7 @@
 // The shell: the prompt is a POSIX sh script, run from its file so that standard input stays free. Chosen only by name.
 
 import type { HarnessFound } from '../../protocol/fleet.ts'
+import { untuned } from './given.ts'
 import type { PlainState } from './plain-output.ts'
 import { finishPlain, initialPlainState, reducePlain } from './plain-output.ts'
 import type { Harness, HostProbe, Launch, RunInput } from './port.ts'
@@ -32,6 +33,6 @@ function launch(input: RunInput): Launch {
     argv: ['sh', input.promptFile],
     env: {},
     stdin: { kind: 'null' },
-    notHonoured: [...model, ...turns],
+    notHonoured: [...model, ...turns, ...untuned('a script', input.given.tuning, [])],
   }
 }

@@ -4,10 +4,12 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { EventBody, NumberedEvent } from '../../protocol/events.ts'
 import type { FromDaemonBody } from '../../protocol/link.ts'
+import { Calls } from './calls.ts'
 import { numberEvents, packEvents } from './events.ts'
 import type { Offsets } from './follow.ts'
 import { Outbox, type OutboxRow, type ReportKind } from './outbox-rows.ts'
 import { openFile } from './schema.ts'
+import { Talk } from './talk.ts'
 
 /** A run as the daemon needs it to go on after a crash. `data` is the daemon's own, any JSON. */
 export interface JournalRun {
@@ -62,6 +64,10 @@ interface CursorRow {
 export class Journal implements Disposable {
   /** What waits for the server. */
   readonly outbox: Outbox
+  /** What was said to agents and asked by them. */
+  readonly talk: Talk
+  /** What calls of agents came to. */
+  readonly calls: Calls
   readonly #db: DatabaseSync
   readonly #statements: ReturnType<typeof prepare>
   #inside = false
@@ -70,6 +76,8 @@ export class Journal implements Disposable {
     this.#db = db
     this.#statements = prepare(db)
     this.outbox = new Outbox(db, (work) => this.transaction(work))
+    this.talk = new Talk(db)
+    this.calls = new Calls(db)
   }
 
   /** Runs `work` as one transaction: all of its calls on this journal are kept, or none. Inside another it is part of that. */
@@ -135,6 +143,8 @@ export class Journal implements Disposable {
     this.transaction(() => {
       this.#statements.forgetRun.run(attemptId)
       this.#statements.forgetCursor.run(attemptId)
+      this.talk.forget(attemptId)
+      this.calls.forget(attemptId)
     })
   }
 

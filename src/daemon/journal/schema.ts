@@ -37,6 +37,39 @@ const steps = [
      refused    TEXT
    ) STRICT;
    CREATE INDEX outbox_by_attempt ON outbox (attempt_id, id) WHERE refused IS NULL;`,
+  // A conversation: how far stdin.log is promised, the promised text that may not lie there yet, what waits for a person (request_id null:
+  // not any more), the numbers of the messages
+  // that were taken, and whether the agent's work is over although its process may stay.
+  `ALTER TABLE cursors ADD COLUMN input INTEGER;
+   ALTER TABLE cursors ADD COLUMN input_ended INTEGER NOT NULL DEFAULT 0;
+   ALTER TABLE cursors ADD COLUMN done INTEGER NOT NULL DEFAULT 0;
+   CREATE TABLE inputs (
+     attempt_id TEXT NOT NULL,
+     at         INTEGER NOT NULL,
+     text       TEXT NOT NULL,
+     PRIMARY KEY (attempt_id, at)
+   ) STRICT;
+   CREATE TABLE asks (
+     attempt_id TEXT NOT NULL,
+     key        TEXT NOT NULL,
+     times      INTEGER NOT NULL,
+     request_id TEXT,
+     doc        TEXT NOT NULL,
+     PRIMARY KEY (attempt_id, key)
+   ) STRICT;
+   CREATE TABLE heard (
+     attempt_id TEXT NOT NULL,
+     seq        INTEGER NOT NULL,
+     PRIMARY KEY (attempt_id, seq)
+   ) STRICT;`,
+  // Answers to calls of the run's MCP server.
+  `CREATE TABLE calls (
+     id         INTEGER PRIMARY KEY,
+     attempt_id TEXT NOT NULL,
+     key        TEXT NOT NULL,
+     answer     TEXT NOT NULL,
+     UNIQUE (attempt_id, key)
+   ) STRICT;`,
 ]
 
 export interface OpenedFile {

@@ -8,6 +8,7 @@ import type { Env } from '../../lib/env.ts'
 import type { FromDaemon, FromDaemonBody, FromDaemonReply } from '../../protocol/link.ts'
 import { serverFrame } from '../../protocol/link.ts'
 import { limits } from '../../protocol/names.ts'
+import type { TerminalOrder } from '../../protocol/terminal.ts'
 import type { Ended, Opening, Push, Wire } from './wire.ts'
 import { longestSilenceMs, parseJson, readProblem, readPush, readReply, silenceFor } from './wire.ts'
 
@@ -26,14 +27,16 @@ export class Connection implements Wire {
   readonly #socket: WebSocket
   readonly #waiting = new Map<number, Waiting>()
   readonly #onPush: (push: Push) => void
+  readonly #onOrder: (order: TerminalOrder) => void
   readonly #closed = Promise.withResolvers<Ended>()
   #nextId = 1
   #silenceMs = longestSilenceMs
   #silence: NodeJS.Timeout | null = null
 
-  private constructor(socket: WebSocket, onPush: (push: Push) => void) {
+  private constructor(socket: WebSocket, { onPush, onOrder }: Pick<Opening, 'onPush' | 'onOrder'>) {
     this.#socket = socket
     this.#onPush = onPush
+    this.#onOrder = onOrder
     socket.on('message', (data) => this.#hear(String(data)))
     socket.on('ping', () => this.#heard())
     socket.on('error', () => socket.terminate()) // 'close' follows and tells
@@ -44,7 +47,7 @@ export class Connection implements Wire {
   }
 
   /** Opens a socket. Throws `not_connected`, or `unauthorized`, `forbidden`, `origin_refused` when the server refuses the token or host. */
-  static async open({ url, token, env, onPush }: Opening): Promise<Connection> {
+  static async open({ url, token, env, ...heard }: Opening): Promise<Connection> {
     const target = `${url.replace(/^http/, 'ws').replace(/\/$/, '')}/v1/daemon`
     const socket = new WebSocket(target, {
       headers: { authorization: `Bearer ${token}` },
@@ -63,7 +66,7 @@ export class Connection implements Wire {
         reject(new Problem('not_connected', `${url} does not answer (${cause.message})`, { cause })),
       )
     })
-    return new Connection(socket, onPush)
+    return new Connection(socket, heard)
   }
 
   get closed(): Promise<Ended> {
@@ -119,6 +122,7 @@ export class Connection implements Wire {
       if (push !== null) this.#onPush(push)
       return
     }
+    if ('live' in data) return this.#onOrder(data.body)
     const waiting = this.#waiting.get(data.re)
     if (waiting === undefined) return
     this.#waiting.delete(data.re)

@@ -105,6 +105,7 @@ export class HttpConnection implements Wire {
 
   #take({ frames, closed }: z.infer<typeof polled>): void {
     for (const frame of frames) {
+      if ('live' in frame && !this.#polls.signal.aborted) this.#opening.onOrder(frame.body)
       if (!('seq' in frame) || frame.seq <= this.#after) continue
       this.#after = frame.seq
       const push = readPush(frame)

@@ -6,6 +6,7 @@ import { fullJitter } from '../../lib/backoff.ts'
 import type { Env } from '../../lib/env.ts'
 import type { Log } from '../../lib/log.ts'
 import type { FromDaemon, FromDaemonBody, FromDaemonReply } from '../../protocol/link.ts'
+import type { TerminalOrder } from '../../protocol/terminal.ts'
 import type { Dialled, Transport } from './dial.ts'
 import { dial, dialSocket } from './dial.ts'
 import { HttpConnection } from './http-connection.ts'
@@ -28,6 +29,7 @@ export interface LinkOptions {
   /** Called after each registration, before anything else is sent; reconciles. */
   onRegistered(reply: FromDaemonReply<'register'>): void
   onPush(push: Push): void
+  onOrder?(order: TerminalOrder): void
 }
 
 /** Refusals that waiting does not mend; the daemon exits with their sentence. */
@@ -158,7 +160,8 @@ export class Link {
 
   #dialling() {
     const { url, token, env } = this.#options
-    const opening = { url, token, env, onPush: (push: Push) => this.#onPush(push) }
+    const onOrder = (order: TerminalOrder) => this.#options.onOrder?.(order)
+    const opening = { url, token, env, onPush: (push: Push) => this.#onPush(push), onOrder }
     return { opening, registration: () => this.#options.registration() }
   }
 

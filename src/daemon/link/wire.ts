@@ -5,6 +5,7 @@ import { isProblemCode, Problem } from '../../core/problem.ts'
 import type { Env } from '../../lib/env.ts'
 import type { FromDaemon, FromDaemonBody, FromDaemonReply, FromServer, FromServerBody } from '../../protocol/link.ts'
 import { fromDaemon, fromServer } from '../../protocol/link.ts'
+import type { TerminalOrder } from '../../protocol/terminal.ts'
 
 export type Push = {
   [T in FromServer]: { readonly seq: number; readonly type: T; readonly body: FromServerBody<T> }
@@ -16,6 +17,7 @@ export interface Opening {
   /** For HTTPS_PROXY and NO_PROXY. */
   readonly env: Env
   readonly onPush: (push: Push) => void
+  readonly onOrder: (order: TerminalOrder) => void
 }
 
 /** How a connection ended: the server's close code, or 1006 when nobody said anything. */

@@ -75,7 +75,10 @@ async function look(given: string, options: Look): Promise<UsableRepo | Unusable
   const at = { cwd: path, ...options }
   const top = await gitOrNull(['rev-parse', '--show-toplevel'], at)
   if (top === null || top === '') return unusable(`${path} is inside a .git folder; register the checkout above it.`)
-  const headSha = await gitOrNull(['rev-parse', '--verify', '--quiet', 'HEAD^{commit}'], { ...at, gitDir })
+  const [headSha, branch] = await Promise.all([
+    gitOrNull(['rev-parse', '--verify', '--quiet', 'HEAD^{commit}'], { ...at, gitDir }),
+    gitOrNull(['symbolic-ref', '--quiet', '--short', 'HEAD'], { ...at, gitDir }),
+  ])
   if (headSha === null) {
     return unusable(`${top} has no commit yet; make one first: git -C ${top} commit --allow-empty -m "Start"`)
   }
@@ -83,7 +86,6 @@ async function look(given: string, options: Look): Promise<UsableRepo | Unusable
   if (readOnly !== null) {
     return unusable(`${readOnly} cannot be written by this user; give the daemon's user write access to it.`)
   }
-  const branch = await gitOrNull(['symbolic-ref', '--quiet', '--short', 'HEAD'], { ...at, gitDir })
   const repo = { path: realpathSync(top), commonDir: realpathSync(commonDir), gitDir: realpathSync(gitDir) }
   return { usable: true, ...repo, branch, headSha, notices: [] }
 }

@@ -1,27 +1,37 @@
 // The agent of a run: started under its supervisor, followed line by line, its end concluded by the adapter.
 
 import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import type { ApprovalRule } from '../../core/approval.ts'
 import type { Tally } from '../../core/budget.ts'
 import { nothingUsed } from '../../core/budget.ts'
 import { Problem } from '../../core/problem.ts'
 import type { Redactor } from '../../lib/redact.ts'
-import { makeRedactor, redactEvent, secretsAmong } from '../../lib/redact.ts'
+import { makeRedactor, secretsAmong } from '../../lib/redact.ts'
 import type { EventBody } from '../../protocol/events.ts'
 import type { Assignment } from '../../protocol/link.ts'
 import { passedBy, runEnvironment } from '../harness/environment.ts'
-import type { Brief, Harness, Launch, Line, Reduced } from '../harness/port.ts'
-import type { Offsets } from '../journal/follow.ts'
+import type { Brief, Harness, Launch } from '../harness/port.ts'
 import { follow } from '../journal/follow.ts'
+import { outputWords } from '../mcp/output-words.ts'
+import { bridgeOf, layOut, placeOf, readableOf, tokenOf } from '../mcp/place.ts'
+import type { ToolsHost } from '../mcp/serve-tools.ts'
+import { serveTools } from '../mcp/serve-tools.ts'
+import type { Resumed } from '../session/resume.ts'
+import { checkProgram } from '../supervisor/program.ts'
 import type { RunHandle } from '../supervisor/run.ts'
 import { confirmLost, startRun } from '../supervisor/run.ts'
 import { stopTree } from '../supervisor/stop.ts'
+import { giveFolders } from '../workspace/give.ts'
 import type { Workspace } from '../workspace/port.ts'
+import { boxFor, limitGroup } from './box.ts'
+import type { StepDone } from './conversation.ts'
+import { Conversation } from './conversation.ts'
 import type { RunDeps } from './deps.ts'
-import { beyond, told } from './flood.ts'
-import { joined } from './joined.ts'
-import type { Mark } from './marks.ts'
-import { fitted, keepMark, linesBetween, marksBehind } from './marks.ts'
+import { beyond } from './flood.ts'
+import type { GivenToRun } from './given.ts'
+import { attachmentsIn, givenTo } from './given.ts'
+import type { Inbox } from './inbox.ts'
 import { autonomyOf } from './prepare.ts'
 import { RunRefused } from './refused.ts'
 
@@ -32,6 +42,8 @@ export interface AgentStart {
   readonly runDir: string
   /** Where in the workspace the agent works. */
   readonly cwd: string
+  /** What of earlier work it starts with. */
+  readonly resumed: Resumed | null
 }
 
 /** The environment of the agent, its setup and its checks. Makes the run's temporary folder. */
@@ -49,7 +61,14 @@ export function environmentOf(
     secrets: deps.secrets(),
     harness: passedBy(harness, deps.probe()),
     profile: [...requiredEnv, ...passEnv],
-    run: { runId: assignment.attemptId, taskId: assignment.task.id, attempt: assignment.n, tmpDir },
+    run: {
+      runId: assignment.attemptId,
+      taskId: assignment.task.id,
+      attempt: assignment.n,
+      tmpDir,
+      ...(deps.tools === undefined ? {} : { mcp: placeOf(runDir) }),
+      ...((assignment.task.attachments ?? []).length === 0 ? {} : { attachments: attachmentsIn(runDir) }),
+    },
     switches,
   })
 }
@@ -63,28 +82,44 @@ export function redactorOf(deps: RunDeps, run: Pick<AgentStart, 'assignment' | '
 export async function startAgent(
   deps: RunDeps,
   start: AgentStart,
-): Promise<{ handle: RunHandle; notHonoured: readonly string[] }> {
+): Promise<{ handle: RunHandle; box: string | null; notHonoured: readonly string[] }> {
   const { assignment, harness, runDir } = start
   mkdirSync(runDir, { recursive: true, mode: 0o700 })
   const promptFile = join(runDir, 'prompt')
-  writeFileSync(promptFile, assignment.task.prompt, { mode: 0o600 })
+  const given = givenOf(assignment, start)
+  const brief = briefOf(assignment, start, deps.tools)
+  writeFileSync(promptFile, brief.prompt, { mode: 0o600 })
   chmodSync(promptFile, 0o600)
   const filesDir = join(runDir, 'files')
+  if (deps.tools !== undefined) layOut(runDir, tokenOf(deps.tools.key, assignment.attemptId), deps.sandbox.user)
   const launch = harness.launch({
-    ...briefOf(assignment, start.cwd),
+    ...brief,
     promptFile,
-    asRoot: process.getuid?.() === 0,
+    asRoot: process.getuid?.() === 0 && deps.sandbox.user === null,
     env: environmentOf(deps, start, {}),
     filesDir,
+    given,
   })
   writeFiles(filesDir, launch.files ?? [])
   const { runningTimeoutMs } = assignment.task
   try {
+    const env = environmentOf(deps, start, launch.env)
+    const [program] = launch.argv
+    checkProgram(program, env.PATH ?? '', start.cwd)
+    const box = boxFor(deps, start, {
+      use: 'agent',
+      env,
+      program,
+      readable: [promptFile, filesDir, ...given.readable, ...(deps.tools === undefined ? [] : readableOf(runDir))],
+    })
+    giveFolders(deps.sandbox.user, [filesDir, ...given.readable, join(runDir, 'tmp')])
     const handle = await startRun({
       runDir,
       stateDir: deps.state.dir,
-      argv: launch.argv,
-      env: environmentOf(deps, start, launch.env),
+      argv: box === null ? launch.argv : [...box.before, ...launch.argv],
+      env: box === null ? env : box.env,
+      user: deps.sandbox.user,
+      onCgroup: (place) => limitGroup(deps, assignment, place),
       cwd: start.cwd,
       stdin: launch.stdin,
       marker: assignment.attemptId,
@@ -98,7 +133,11 @@ export async function startAgent(
       assignment.task.budgets.maxBashTimeouts === undefined
         ? []
         : [`maxBashTimeouts: ${harness.name} does not report commands that timed out`]
-    return { handle, notHonoured: [...launch.notHonoured, ...deaf] }
+    return {
+      handle,
+      box: box?.name ?? null,
+      notHonoured: [...launch.notHonoured, ...given.notHonoured, ...deaf, ...(box?.notices ?? [])],
+    }
   } catch (error) {
     if (error instanceof Problem) throw new RunRefused('harness_unavailable', error.detail, { cause: error })
     throw error
@@ -106,22 +145,34 @@ export async function startAgent(
 }
 
 /** What the adapter may know of the run, at its start and whenever its output is read. */
-function briefOf({ task, profile }: Assignment, cwd: string): Brief {
+type Briefed = Pick<AgentStart, 'cwd' | 'runDir' | 'harness'> & { readonly resumed?: Resumed | null }
+
+function briefOf(assignment: Assignment, run: Briefed, tools: ToolsHost | undefined): Brief {
+  const { task, profile } = assignment
+  const { cwd, runDir, harness, resumed } = run
+  const { before, after } = givenOf(assignment, run)
+  const asked = `${before}${resumed?.preface ?? ''}${task.prompt}${after}`
   return {
-    prompt: task.prompt,
+    prompt: `${asked}${tools === undefined ? '' : outputWords(task, harness)}`,
     cwd,
     model: task.model ?? profile?.settings.model ?? null,
     autonomy: autonomyOf({ task, profile }),
     maxTurns: task.budgets.maxTurns ?? profile?.settings.maxTurns ?? null,
-    sessionRef: null,
-    mcp: null,
+    sessionRef: resumed?.sessionRef ?? null,
+    mcp: tools === undefined ? null : bridgeOf(runDir),
   }
 }
 
+function givenOf(assignment: Assignment, { harness, runDir, resumed }: Briefed): GivenToRun {
+  return givenTo(assignment, { harness, runDir, resumes: (resumed?.sessionRef ?? null) !== null })
+}
+
 function writeFiles(folder: string, files: NonNullable<Launch['files']>): void {
-  if (files.length === 0) return
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
-  for (const { name, text } of files) writeFileSync(join(folder, name), text, { mode: 0o600 })
+  for (const { name, text } of files) {
+    const path = join(folder, name)
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    writeFileSync(path, text, { mode: 0o600 })
+  }
 }
 
 /** The agent that an earlier start of the daemon began and did not record, or null. What began only half is ended and forgotten. */
@@ -136,7 +187,7 @@ export async function adoptAgent(
     if (seen.left !== null) rmSync(runDir, { recursive: true, force: true })
     return null
   }
-  return seen.handle === null || seen.handle.pid === null ? null : { handle: seen.handle, notHonoured: [] }
+  return seen.handle === null || seen.handle.pid === null ? null : { handle: seen.handle, box: null, notHonoured: [] }
 }
 
 export interface Following {
@@ -145,6 +196,8 @@ export interface Following {
   readonly harness: Harness
   /** Where in the workspace the agent works. */
   readonly cwd: string
+  /** What of earlier work it began with. */
+  readonly resumed?: Resumed | null
   /** Ends the following after the last line is read. */
   readonly ended: Promise<unknown>
   readonly signal: AbortSignal
@@ -154,82 +207,90 @@ export interface Following {
   onUsed(tally: Tally): void
   /** Called after each commit with what was said. */
   onEvents(events: readonly EventBody[]): void
+  /** Called after each commit: whether requests wait for a person, and whether the agent said its last word. */
+  readonly onTalk?: (talk: Omit<StepDone, 'events'>) => void
+  /** What people send it; without one it gets nothing. */
+  readonly inbox?: Inbox
+  /** Commands that need nobody's leave. */
+  readonly rules?: readonly ApprovalRule[]
+  /** Whom the host's owner lets answer; null: whoever the server lets. */
+  readonly approvers?: readonly string[] | null
+  /** How much of its standard input the agent was started with, bytes; null: not known. */
+  readonly inputBase?: number | null
 }
 
-/** Follows the agent's output to its end; gives the adapter's last state. Offset, parser state and events are committed together. */
+/**
+ * Follows the agent's output to its end and hands it what people send; gives the adapter's last state. Offset, parser state, events, words
+ * for the agent and requests are committed together.
+ */
 export async function followAgent(deps: RunDeps, following: Following): Promise<unknown> {
   const { assignment, harness, runDir } = following
-  const { attemptId } = assignment
-  const { journal, clock } = deps
-  const cursor = journal.cursor(attemptId)
-  const redact = redactorOf(deps, following)
-  const brief = briefOf(assignment, following.cwd)
-  let parser = cursor?.parserState ?? harness.initial()
   let tally = nothingUsed
-  let reached: Offsets = cursor?.offsets ?? { stdout: 0, stderr: 0 }
-  let committedAt = reached
-  let endedAt: number | null = null
-  const onLines = (lines: readonly Line[], offsets: Offsets, again?: Mark) => {
-    const read: EventBody[] = []
-    for (const line of lines) {
-      const reduced = reduceSafely(harness, { state: parser, line, brief })
-      parser = reduced.state
-      for (const event of reduced.events) read.push(event)
-    }
-    const shown = told(joined(read, harness.plain === true), reached, offsets)
-    const said = shown.map((event) => redactEvent(event, redact))
-    const events = again === undefined ? said : fitted(said, again.events)
-    reached = offsets
-    // Of a flood nothing is told: where it was read to is written down now and then.
-    if (events.length === 0 && beyond(offsets) && advanced(committedAt, offsets) < rarelyBytes) return
-    committedAt = offsets
-    tally = events.reduce(used, tally)
-    if (again === undefined) keepMark(runDir, { offsets, events: events.length })
-    journal.commitLines({ attemptId, offsets, parserState: parser, events, at: clock.now() })
-    if (events.length > 0) deps.poke()
-    following.onUsed(tally)
-    following.onEvents(events)
-  }
-  for (const mark of marksBehind(runDir, reached))
-    onLines(linesBetween(runDir, reached, mark.offsets), mark.offsets, mark)
-  await follow({
+  const talk = new Conversation(deps, {
+    assignment,
     runDir,
-    offsets: reached,
-    onLines: (lines, offsets) => onLines(lines, offsets),
-    enough: () => {
-      endedAt ??= clock.monotonic()
-      const late = beyond(reached) || clock.monotonic() - endedAt > lastWordsMs
-      return late && following.stopped?.() === true
+    harness,
+    brief: briefOf(assignment, following, deps.tools),
+    redact: redactorOf(deps, following),
+    rules: following.rules ?? [],
+    approvers: following.approvers ?? null,
+    inputBase: following.inputBase ?? null,
+    onStep: ({ events, standing, done }) => {
+      tally = events.reduce(used, tally)
+      following.onUsed(tally)
+      following.onEvents(events)
+      following.onTalk?.({ standing, done })
     },
-    ...(deps.flushMs == null ? {} : { flushMs: deps.flushMs }),
-    ended: following.ended,
-    signal: following.signal,
-    clock,
+    onOwnAnswer: (call) => tools.answered(call),
   })
-  return parser
+  const tools = serveTools(deps, { assignment, runDir, own: (step) => talk.own(step) })
+  talk.recover()
+  try {
+    const signal = AbortSignal.any([following.signal, tools.broken])
+    await tools.open()
+    await readAndHear(deps, { ...following, signal }, talk)
+    tools.broken.throwIfAborted()
+  } finally {
+    await tools.close()
+  }
+  talk.end()
+  return talk.parser
+}
+
+/** Reads to the end while what people send is taken; what goes wrong with the one ends the other. */
+async function readAndHear(deps: RunDeps, following: Following, talk: Conversation): Promise<void> {
+  const { runDir, inbox } = following
+  const { clock } = deps
+  const over = new AbortController()
+  const broken = new AbortController()
+  const hearing = (inbox?.serve((given) => talk.give(given), over.signal) ?? Promise.resolve()).catch((error) =>
+    broken.abort(error),
+  )
+  let endedAt: number | null = null
+  try {
+    await follow({
+      runDir,
+      offsets: talk.reached,
+      onLines: (lines, offsets) => talk.lines(lines, offsets),
+      enough: () => {
+        endedAt ??= clock.monotonic()
+        const late = beyond(talk.reached) || clock.monotonic() - endedAt > lastWordsMs
+        return late && following.stopped?.() === true
+      },
+      ...(deps.flushMs == null ? {} : { flushMs: deps.flushMs }),
+      ended: following.ended,
+      signal: AbortSignal.any([following.signal, broken.signal]),
+      clock,
+    })
+  } finally {
+    over.abort()
+    await hearing
+  }
+  broken.signal.throwIfAborted()
 }
 
 /** What a stopped agent had printed is read for this long after its end, ms. */
 const lastWordsMs = 3_000
-/** Read again by a restarted daemon at most, when nothing came of it. */
-const rarelyBytes = 8_388_608
-
-function advanced(from: Offsets, to: Offsets): number {
-  return to.stdout + to.stderr - from.stdout - from.stderr
-}
-
-/** A line that the adapter cannot take, whatever it is, must not end the following of the others. */
-function reduceSafely(
-  harness: Harness,
-  { state, line, brief }: { readonly state: unknown; readonly line: Line; readonly brief: Brief },
-): Reduced<unknown> {
-  try {
-    return harness.reduce(state, line, brief)
-  } catch {
-    return { state, events: [{ type: 'raw', stream: line.stream, line: line.text }] }
-  }
-}
-
 /** A usage event carries the attempt's total so far. */
 function used(tally: Tally, event: EventBody): Tally {
   if (event.type !== 'usage') return tally

@@ -7,7 +7,10 @@ import type { Log } from '../../lib/log.ts'
 import type { HarnessFound } from '../../protocol/fleet.ts'
 import type { Harness, HostProbe } from '../harness/port.ts'
 import type { Journal } from '../journal/journal.ts'
+import type { ToolsHost } from '../mcp/serve-tools.ts'
 import type { Policy } from '../policy.ts'
+import type { Quota } from '../quota/keeper.ts'
+import type { SandboxHost } from '../sandbox/host.ts'
 import type { StateFolder } from '../state-folder.ts'
 import type { ContainmentChoice } from '../supervisor/containment/port.ts'
 
@@ -29,6 +32,10 @@ export interface RunDeps {
   /** Who commits what an agent left uncommitted. */
   readonly author: GitAuthor
   readonly containment: ContainmentChoice
+  /** What this host can do of a sandbox, and as whom it runs agents. */
+  readonly sandbox: SandboxHost
+  /** Folders that no sandboxed agent sees. */
+  readonly places: { readonly dataDir: string; readonly capstanHome: string; readonly secretDir: string | null }
   /** A supervisor that no daemon touched for this long stops its agent, ms. */
   readonly orphanAfterMs: number
   /** Between TERM and KILL, ms. */
@@ -37,6 +44,14 @@ export interface RunDeps {
   readonly checkpointIntervalMs?: number | null
   /** How long lines may wait to be sent together; default 200 ms. */
   readonly flushMs?: number | null
+  /** Knows which accounts have spent their quota; none where nobody claims for them. */
+  readonly quota?: Quota
+  /** What serves runs their MCP tools; without it they have none. */
+  readonly tools?: ToolsHost
+  /** Conversations go to the server, for the other hosts of this one's pool. */
+  readonly sharesSessions: boolean
+  /** Bytes that the server keeps for an attempt of this host: an earlier patch or conversation. Throws Problem. */
+  fetch(attemptId: string, cid: string): Promise<Uint8Array>
   /** Something changed that the server should hear now. */
   changed(): void
   /** There is something new in the outbox. */

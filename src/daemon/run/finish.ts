@@ -5,15 +5,18 @@ import { join } from 'node:path'
 import { Problem } from '../../core/problem.ts'
 import type { Check, CheckOutcome, Evidence } from '../../protocol/task.ts'
 import type { Harness } from '../harness/port.ts'
+import { handedIn } from '../mcp/output.ts'
 import { stopTree } from '../supervisor/stop.ts'
 import type { Captured, CaptureRequest } from '../workspace/capture.ts'
 import { capture } from '../workspace/capture.ts'
 import type { CommandOptions } from '../workspace/checks.ts'
 import { runChecks, skippedChecks } from '../workspace/checks.ts'
 import { deliverBranch } from '../workspace/deliver.ts'
+import { giveFolders } from '../workspace/give.ts'
 import type { Workspace } from '../workspace/port.ts'
 import { environmentOf } from './agent.ts'
 import { boundedEvidence } from './bounded.ts'
+import { boxFor } from './box.ts'
 import type { RunDeps } from './deps.ts'
 import type { RunFailure, RunState } from './state.ts'
 import { failure } from './state.ts'
@@ -30,6 +33,8 @@ export interface Finished {
   readonly evidence: Evidence | null
   readonly withheld: readonly string[]
   readonly notices: readonly string[]
+  /** What the agent handed in; null: nothing that counts. */
+  readonly output: unknown
   /** What is wrong with work whose agent ended well; null: nothing, or the agent had failed already. */
   readonly failure: RunFailure | null
 }
@@ -49,13 +54,25 @@ async function finishWhole(deps: RunDeps, run: FinishingRun, signal: AbortSignal
   const { task, attemptId } = run.state.assignment
   const taken = await captured(run.workspace, { taskId: task.id, attemptId, commitMessage: task.title })
   if (taken instanceof Problem) {
-    return { evidence: null, withheld: [], notices: [], failure: failure('workspace_failed', taken.detail) }
+    return {
+      evidence: null,
+      withheld: [],
+      notices: [],
+      output: null,
+      failure: failure('workspace_failed', taken.detail),
+    }
   }
+  const kept = deps.journal.calls.output(attemptId)
+  const { output, ignored } = await handedIn(run.runDir, task.outputSchema, kept)
   const { evidence, withheld } = keepPatch(deps, taken, run.runDir)
-  const base = { withheld, notices: [...taken.notices, ...taken.unkept] }
+  const notices = [...taken.notices, ...taken.unkept, ...(ignored === null ? [] : [ignored])]
+  const base = { withheld, notices, output }
   if (run.state.ending?.failure !== null || signal.aborted) return { ...base, evidence, failure: null }
   if (task.expect === 'changes' && evidence.filesChanged === 0) {
     return { ...base, evidence, failure: failure('no_changes', 'the tree is the same as at the start') }
+  }
+  if (task.expect === 'output' && output === null) {
+    return { ...base, evidence, failure: failure('output_invalid', ignored ?? 'the agent handed in no output') }
   }
   try {
     const { checks, changedByChecks, failure: failed } = await checkRun(deps, { ...run, treeId: taken.treeId }, signal)
@@ -84,7 +101,7 @@ function keepPatch(
   runDir: string,
 ): Pick<Finished, 'withheld'> & { readonly evidence: Evidence } {
   if (patch === null) return { evidence, withheld: [] }
-  if (!deps.policy.uploadDiff) {
+  if (!deps.policy.upload.diff) {
     const diffWithheld = 'the host keeps its diffs (policy.toml: upload.diff = false)'
     return { evidence: { ...evidence, diffCid: null, diffWithheld }, withheld: ['diff'] }
   }
@@ -109,8 +126,12 @@ async function checkRun(
   const ofRepo = (state.repoFile?.file.checks ?? []).filter((check) => !named.has(check.name))
   const skipped = state.repoFile?.skipped ?? null
   const wanted: Check[] = [...(forbidden === null ? task.checks : []), ...(skipped === null ? ofRepo : [])]
-  const env = environmentOf(deps, { assignment: state.assignment, harness, runDir }, {})
-  const options = commandOptions(deps, state, { env, timeoutMs: task.checkTimeoutMs, signal })
+  const boxed = { assignment: state.assignment, workspace, harness, runDir, cwd: workspace.path }
+  const env = environmentOf(deps, boxed, {})
+  giveFolders(deps.sandbox.user, [join(runDir, 'tmp')])
+  const box = boxFor(deps, boxed, { use: 'checks', env, program: '/bin/sh', readable: [] })
+  const given = { env: box?.env ?? env, before: box?.before ?? [], timeoutMs: task.checkTimeoutMs, signal }
+  const options = commandOptions(deps, state, given)
   const { outcomes, changedByChecks } = await runChecks(workspace, wanted, { ...options, treeId })
   const broken = outcomes.filter((check) => check.exitCode !== 0)
   return {
@@ -128,11 +149,17 @@ async function checkRun(
 export function commandOptions(
   deps: RunDeps,
   state: RunState,
-  given: Pick<CommandOptions, 'env' | 'timeoutMs' | 'signal'>,
+  given: Pick<CommandOptions, 'env' | 'before' | 'timeoutMs' | 'signal'>,
 ): CommandOptions {
   const stop = () => endCommands(deps, state)
   const subfolder = subfolderOf(state)
-  return { ...given, clock: deps.clock, stopTree: stop, ...(subfolder === null ? {} : { subfolder }) }
+  return {
+    ...given,
+    user: deps.sandbox.user,
+    clock: deps.clock,
+    stopTree: stop,
+    ...(subfolder === null ? {} : { subfolder }),
+  }
 }
 
 /** Ends what setup or checks left running, also those of a daemon that was killed: their marker finds them. */

@@ -7,35 +7,56 @@ import { isStorageTrouble } from '../../lib/storage-trouble.ts'
 import type { EventBody } from '../../protocol/events.ts'
 import type { Line } from '../harness/port.ts'
 import type { Offsets } from '../journal/follow.ts'
+import type { Given } from './inbox.ts'
 
 export interface Mark {
   readonly offsets: Offsets
   /** How many events came of the piece that ends there. */
   readonly events: number
+  /** What a person sent there; undefined: the piece is output. */
+  readonly given?: Given | undefined
 }
 
 const name = 'marks'
 
 /** To be called before each commit: a mark without its commit does no harm. Not synced, like the copy beside it. */
-export function keepMark(runDir: string, { offsets, events }: Mark): void {
+export function keepMark(runDir: string, { offsets, events, given }: Mark): void {
+  const what = given === undefined ? '' : ` ${JSON.stringify(given)}`
   try {
     // The line's end comes first, so that one that a full disk cut does not spoil the next.
-    appendFileSync(join(runDir, name), `\n${events} ${offsets.stdout} ${offsets.stderr}`, { mode: 0o600 })
+    appendFileSync(join(runDir, name), `\n${events} ${offsets.stdout} ${offsets.stderr}${what}`, { mode: 0o600 })
   } catch (error) {
     if (!isStorageTrouble(error)) throw error
   }
 }
 
-/** The pieces behind `from`, in order. With an intact journal that is at most the one whose commit a crash prevented. */
-export function marksBehind(runDir: string, from: Offsets): Mark[] {
+/**
+ * The pieces behind `from`, in order. With an intact journal that is at most the one whose commit a crash prevented. What people sent at
+ * `from` itself is among them: whoever takes it knows whether it was taken. `from` null: all, as nothing was ever committed.
+ */
+export function marksBehind(runDir: string, from: Offsets | null): Mark[] {
   const lines = (readFileIfThere(join(runDir, name)) ?? '').split('\n')
   const marks = lines.flatMap((line) => {
-    const [, events, stdout, stderr] = /^(\d+) (\d+) (\d+)$/.exec(line) ?? []
-    return events === undefined
-      ? []
-      : [{ events: Number(events), offsets: { stdout: Number(stdout), stderr: Number(stderr) } }]
+    const [, events, stdout, stderr, what] = /^(\d+) (\d+) (\d+)(?: (\{.*\}))?$/.exec(line) ?? []
+    if (events === undefined) return []
+    const given = what === undefined ? undefined : parsed(what)
+    if (given === null) return []
+    return [{ events: Number(events), offsets: { stdout: Number(stdout), stderr: Number(stderr) }, given }]
   })
-  return marks.filter(({ offsets }) => offsets.stdout + offsets.stderr > from.stdout + from.stderr)
+  const behind = ({ offsets, given }: Mark) => {
+    if (from === null) return true
+    const bytes = offsets.stdout + offsets.stderr - from.stdout - from.stderr
+    return given === undefined ? bytes > 0 : bytes >= 0
+  }
+  return marks.filter(behind)
+}
+
+function parsed(text: string): Given | null {
+  try {
+    return JSON.parse(text) as Given // written whole by keepMark
+  } catch {
+    return null // cut by a full disk
+  }
 }
 
 /** The lines of one piece. */

@@ -9,14 +9,18 @@ import { chooseHarness } from '../harness/choose.ts'
 import type { Harness } from '../harness/port.ts'
 import { preflight, refuseAutonomy } from '../harness/preflight.ts'
 import { refusedBy } from '../policy.ts'
+import { namesModelAlone } from '../quota/keeper.ts'
 import { inspectRepo } from '../repos/inspect.ts'
 import type { RegisteredRepo } from '../repos/registry.ts'
 import { listRepos } from '../repos/registry.ts'
 import type { RepoFile } from '../repos/repo-file.ts'
 import { noSettings, repoFileAt } from '../repos/repo-file.ts'
+import { giveWorkspace } from '../workspace/give.ts'
 import type { Workspace, WorkspaceRequest } from '../workspace/port.ts'
 import { prepare } from '../workspace/prepare.ts'
+import { requireSandbox, sandboxOf } from './box.ts'
 import type { RunDeps } from './deps.ts'
+import { earlierWork } from './earlier.ts'
 import { RunRefused } from './refused.ts'
 
 export interface Prepared {
@@ -36,10 +40,11 @@ export async function prepareRun(deps: RunDeps, assignment: Assignment, signal: 
     assignment,
     repoFile?.skipped === null ? (repoFile.file.harness ?? null) : null,
   )
-  const rule = refusedBy(deps.policy, { harness: harness.name, autonomy: autonomyOf(assignment) })
-  if (rule !== null) throw new RunRefused('policy_refused', `the host's policy.toml says ${rule}`)
+  refuseByPolicy(deps, assignment, harness.name)
+  requireSandbox(deps, assignment)
   const unable = refuseAutonomy(harness, autonomyOf(assignment))
   if (unable !== null) throw new RunRefused(unable.reason, unable.detail)
+  const earlier = earlierWork(deps, assignment)
   const workspace = await asReason('workspace_failed', () =>
     prepareWhenFree(deps, {
       mode: task.workspace.mode,
@@ -52,11 +57,29 @@ export async function prepareRun(deps: RunDeps, assignment: Assignment, signal: 
       baseBranch: repoFile?.file.baseBranch ?? null,
       root: deps.state.workspaces,
       stateDir: deps.state.dir,
+      ...(earlier === null ? {} : { earlier }),
       carry: repoFile === null || repoFile.skipped !== null ? { copy: [], link: [] } : repoFile.file,
       signal,
+      ...(sandboxOf(assignment) === null ? {} : { isolatedFor: deps.author }),
     }),
   )
+  await asReason('workspace_failed', () => giveWorkspace(deps.sandbox.user, workspace))
   return { workspace, harness, harnessVersion: found.version, repoFile }
+}
+
+function refuseByPolicy(deps: RunDeps, assignment: Assignment, harness: string): void {
+  const { task } = assignment
+  const sandbox = sandboxOf(assignment)
+  const rule = refusedBy(deps.policy, {
+    repo: task.repo,
+    type: task.type,
+    harness,
+    autonomy: autonomyOf(assignment),
+    runningTimeoutMs: task.runningTimeoutMs,
+    sandboxed: sandbox !== null,
+    write: sandbox?.filesystem?.write ?? [],
+  })
+  if (rule !== null) throw new RunRefused('policy_refused', `the host's policy.toml says ${rule}`)
 }
 
 /** How often a shared checkout that another run writes to is looked at again, ms. */
@@ -120,8 +143,11 @@ async function readRepoFile(
 }
 
 function choose(deps: RunDeps, assignment: Assignment, repo: string | null): { harness: Harness; found: HarnessFound } {
-  const wish = { task: assignment.task.harness, profile: assignment.profile?.settings.harness ?? null, repo }
+  const profile = assignment.profile?.settings.harness ?? null
+  const wish = { task: assignment.task.harness, profile, repo, onlyFirst: namesModelAlone(assignment) }
   const choice = chooseHarness(wish, deps.harnesses, deps.found())
+  if (!choice.ok && choice.spentUntil !== undefined)
+    throw new RunRefused('quota', choice.detail, { resetAt: choice.spentUntil })
   if (!choice.ok) throw new RunRefused('harness_unavailable', choice.detail)
   const lacking = preflight(assignment.profile?.settings ?? {}, choice.found, deps.probe())
   if (lacking.length > 0) throw new RunRefused('harness_unavailable', lacking.join('; '))

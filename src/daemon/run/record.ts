@@ -8,6 +8,7 @@ import { writeEndRecord } from '../gc/end-record.ts'
 import type { Harness } from '../harness/port.ts'
 import { findHarness } from '../harness/registry.ts'
 import type { ReportKind } from '../journal/outbox-rows.ts'
+import { clearOut } from '../mcp/place.ts'
 import { releaseShared } from '../workspace/hold.ts'
 import type { Workspace } from '../workspace/port.ts'
 import { keepCopy } from './copy.ts'
@@ -46,16 +47,18 @@ export class RunRecord {
 
   /** What the heartbeat says of it. */
   summary(): RunReport {
-    const { assignment, step, harness, harnessVersion, handle, ending } = this.#state
+    const { assignment, step, harness, harnessVersion, inputBase, handle, ending, box } = this.#state
     const phase = step === 'claimed' || step === 'prepared' ? 'preparing' : step === 'started' ? 'running' : 'finishing'
+    const talks = harness !== null && findHarness(this.#deps.harnesses, harness)?.message !== undefined
     return {
       attemptId: assignment.attemptId,
       epoch: assignment.epoch,
       phase,
+      takesMessages: step === 'started' && inputBase !== null && talks,
       harness,
       harnessVersion,
       model: ending?.model ?? assignment.task.model,
-      containment: handle?.containment ?? null,
+      containment: handle === null ? null : box == null ? handle.containment : `${handle.containment}, ${box}`,
     }
   }
 
@@ -100,6 +103,7 @@ export class RunRecord {
     }
     if (this.#state.workspace?.mode === 'shared') releaseShared(this.#state.workspace)
     rmSync(join(this.runDir, 'tmp'), { recursive: true, force: true })
+    clearOut(this.runDir)
     this.#deps.changed()
     this.#deps.poke()
   }

@@ -1,6 +1,7 @@
 // The last word about a run: a result, a failure, work given back, or what a superseded owner still hands in.
 
 import type { FromDaemonBody } from '../../protocol/link.ts'
+import { staysForQuota } from '../quota/keeper.ts'
 import type { RunState } from './state.ts'
 
 type Report =
@@ -22,13 +23,16 @@ export function reportOf(state: RunState): Report {
     costUsd: ending.costUsd,
     evidence: state.evidence,
     withheld: [...state.withheld],
+    ...(state.output === null ? {} : { output: state.output }),
     sessionRef: ending.sessionRef?.slice(0, 1_000) ?? null,
+    sessionCid: state.sessionCid ?? null,
   }
   if (ending.failure === null) return { kind: 'result', body }
   const { reason, detail, class: errorClass, resetAt } = ending.failure
   const said = detail.slice(0, 4_000)
   if (reason === 'daemon_abort') return { kind: 'abort', body: { ...body, detail: said } }
-  return { kind: 'fail', body: { ...body, reason, detail: said, class: errorClass, resetAt } }
+  const stays = reason === 'quota' ? { stays: staysForQuota(assignment) } : {}
+  return { kind: 'fail', body: { ...body, reason, detail: said, class: errorClass, resetAt, ...stays } }
 }
 
 /** What a superseded owner still hands in: kept aside by the server, never the task's result. */

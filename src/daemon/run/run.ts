@@ -13,27 +13,39 @@ import type { RunHandle } from '../supervisor/run.ts'
 import { pokePump, shiftDeadline, touchRun } from '../supervisor/run.ts'
 import { stopTree } from '../supervisor/stop.ts'
 import { treeNow } from '../workspace/capture.ts'
-import { runSetup } from '../workspace/checks.ts'
-import { adoptAgent, environmentOf, followAgent, startAgent } from './agent.ts'
+import { adoptAgent, followAgent, startAgent } from './agent.ts'
+import { releaseBox, sandboxOf } from './box.ts'
+import { keepConversation } from './carried.ts'
 import type { Checkpointing } from './checkpoints.ts'
 import { keepCheckpoints } from './checkpoints.ts'
+import { credentialTurn } from './credential-turn.ts'
+import { tellDenials } from './denials.ts'
 import type { RunDeps } from './deps.ts'
+import { goOn } from './earlier.ts'
 import type { Exit } from './ending.ts'
 import { awaitExit, concludeEnd } from './ending.ts'
-import { commandOptions, endCommands, finishRun, subfolderOf } from './finish.ts'
+import { endCommands, finishRun, subfolderOf } from './finish.ts'
+import { fetchAttachments } from './given.ts'
+import type { Given } from './inbox.ts'
+import { Inbox } from './inbox.ts'
+import { inputSize } from './input.ts'
 import { prepareRun } from './prepare.ts'
+import { watchRetries } from './rate-limit.ts'
 import type { Said } from './record.ts'
 import { RunRecord } from './record.ts'
 import { RunRefused } from './refused.ts'
-import { endOfStall, StallWatch } from './stall.ts'
+import { setUp } from './setup.ts'
+import { watchStalls } from './stall.ts'
 import type { RunFailure, RunState, Step } from './state.ts'
 import { endedBy, failure } from './state.ts'
 
 /** Why the daemon itself ends an agent. `lost`: another owner has the task; what was made is salvaged. */
-export type StopCause = 'cancelled' | 'aborted' | 'lost' | 'over_budget' | 'stalled'
+export type StopCause = 'cancelled' | 'aborted' | 'lost' | 'over_budget' | 'stalled' | 'rate_limited'
 
 /** What an agent left behind gets less time than an agent that is stopped at work, ms. */
 const leftoverGraceMs = 2_000
+/** An agent that has said its last word gets this long to leave by itself, ms. */
+const leaveMs = 2_000
 /** A disk that is full is looked at again after this. */
 const diskTrouble: BackoffRange = { firstMs: 500, maxMs: 15_000 }
 
@@ -46,7 +58,11 @@ export class Run {
   #stopping: { readonly cause: StopCause; readonly failure: RunFailure } | null = null
   readonly #leaving = new AbortController()
   #left = false
+  readonly #inbox = new Inbox()
   #checkpoints: Checkpointing | null = null
+  #lingering = false
+  /** Ends this start's turn at the credentials of its harness. */
+  #endTurn: () => void = () => {}
   #done: Promise<void> | null = null
 
   constructor(deps: RunDeps, state: RunState) {
@@ -71,18 +87,25 @@ export class Run {
 
   /** Runs, or goes on, to the final report in the outbox. Never rejects: what goes wrong is the report. */
   go(): Promise<void> {
-    this.#done ??= this.#drive()
+    this.#done ??= this.#drive().finally(() => {
+      if (!this.#left) this.#inbox.close()
+    })
     return this.#done
   }
 
   /** Ends the agent and its tree; the run goes on to capture and report. */
-  stop(cause: Exclude<StopCause, 'over_budget' | 'stalled'>, detail: string): void {
+  stop(cause: Exclude<StopCause, 'over_budget' | 'stalled' | 'rate_limited'>, detail: string): void {
     this.#halt(cause, failure(cause === 'cancelled' ? 'cancelled' : 'daemon_abort', detail))
   }
 
   /** Ends the agent without grace; after `stop`. */
   kill(): void {
     this.#stopAgent(0).catch((error) => this.#wrong(error, 'tree not killed'))
+  }
+
+  /** What a person sends; resolves when it was taken for good, or when the run is over. */
+  give(given: Given): Promise<void> {
+    return this.#inbox.put(given)
   }
 
   /** Lets go of the run without touching its agent: the daemon leaves, another start goes on. */
@@ -117,6 +140,7 @@ export class Run {
     for (let failures = 0; !this.#left; failures += 1) {
       try {
         await this.#stepsOrFail()
+        if (!this.#left) await releaseBox(this.#deps, this.#record.state.assignment)
         return
       } catch (error) {
         if (this.#left) return
@@ -150,6 +174,8 @@ export class Run {
       if (this.#left) return
       if (isStorageTrouble(error)) throw error
       await this.#giveUp(error)
+    } finally {
+      this.#endTurn()
     }
     if (record.state.step === 'ended' && !this.#left) await this.#finish()
     if (record.state.step === 'captured' && !this.#left) this.#report()
@@ -158,7 +184,10 @@ export class Run {
   async #prepare(): Promise<void> {
     const prepared = await prepareRun(this.#deps, this.#record.state.assignment, this.#interrupt.signal)
     const { workspace, harness, harnessVersion, repoFile } = prepared
-    this.#record.save({ step: 'prepared', workspace, harness: harness.name, harnessVersion, repoFile })
+    // Where the owner names who may approve, the server's rules are nobody.
+    const { approvers } = this.#deps.policy
+    const rules = approvers === null ? (this.#record.state.assignment.profile?.settings.autoApprove ?? []) : []
+    this.#record.save({ step: 'prepared', workspace, harness: harness.name, harnessVersion, repoFile, rules })
     this.#record.notice([...workspace.notices, ...(repoFile?.skipped == null ? [] : [repoFile.skipped])])
   }
 
@@ -168,12 +197,26 @@ export class Run {
     // A daemon that died between the start and its record left a running agent: two would work in one workspace.
     const adopted = await adoptAgent(this.#deps, runDir)
     if (adopted === null) await this.#prepareFiles()
+    if (adopted === null) await this.#resume()
+    if (adopted === null) await fetchAttachments(this.#deps, state.assignment, runDir)
     this.#interrupt.signal.throwIfAborted()
-    const start = { assignment: state.assignment, workspace, harness, runDir, cwd: this.#cwd() }
-    const { handle, notHonoured } = adopted ?? (await startAgent(this.#deps, start))
-    this.#record.save({ step: 'started', handle })
+    const { resumed } = this.#record.state
+    const start = { assignment: state.assignment, workspace, harness, runDir, cwd: this.#cwd(), resumed }
+    const tell = (message: string) => this.#record.notice([message])
+    if (adopted === null)
+      this.#endTurn = await credentialTurn(this.#deps, harness, { signal: this.#interrupt.signal, tell })
+    const { handle, box, notHonoured } = adopted ?? (await startAgent(this.#deps, start))
+    this.#record.save({ step: 'started', handle, box: box ?? state.box ?? null, inputBase: inputSize(runDir) })
     this.#record.notice(notHonoured.map((each) => `not honoured: ${each}`))
     this.#deps.changed()
+  }
+
+  /** What the agent goes on with. Decided once: a conversation that was copied has an id of its own. */
+  async #resume(): Promise<void> {
+    const { state } = this.#record
+    if (state.resumed !== null || state.assignment.continuation == null) return
+    const where = { cwd: this.#cwd(), subfolder: subfolderOf(state) }
+    await goOn(this.#deps, this.#record, { ...where, signal: this.#interrupt.signal })
   }
 
   /** Where in the workspace the agent works. */
@@ -186,29 +229,12 @@ export class Run {
   /** Setup, alone in the workspace, and a look at what it left: that is not the agent's change. */
   async #prepareFiles(): Promise<void> {
     if (this.#foundAt === 'prepared') await endCommands(this.#deps, this.#record.state) // of a daemon that was killed
-    if (!(await this.#setup())) return
+    if (!(await setUp(this.#deps, this.#record, this.#interrupt.signal))) return
     const { workspace } = this.#record.prepared()
     const baseTree = await treeNow(workspace, this.#interrupt.signal)
     if (baseTree === workspace.baseTree) return
     this.#record.save({ workspace: { ...workspace, baseTree } })
     this.#record.notice(["setup left files that git does not ignore; they do not count as the agent's change"])
-  }
-
-  /** False when there is none to run. */
-  async #setup(): Promise<boolean> {
-    const { state, runDir } = this.#record
-    const { repoFile, assignment } = state
-    if (repoFile === null || repoFile.skipped !== null || repoFile.file.setup.length === 0) return false
-    const { workspace, harness } = this.#record.prepared()
-    const env = environmentOf(this.#deps, { assignment, harness, runDir }, {})
-    const bounds = { timeoutMs: assignment.task.setupTimeoutMs, signal: this.#interrupt.signal }
-    const options = commandOptions(this.#deps, state, { env, ...bounds })
-    const { passed, detail, outcomes } = await runSetup(workspace, repoFile.file.setup, options)
-    this.#record.notice(
-      outcomes.map((each) => `setup: ${each.command}: exit ${each.exitCode ?? 'none'}\n${each.outputTail}`.trim()),
-    )
-    if (!passed) throw new RunRefused('setup_failed', detail)
-    return true
   }
 
   async #follow(): Promise<void> {
@@ -226,44 +252,62 @@ export class Run {
       if (over !== null) this.#halt('over_budget', failure(over.reason, over.detail))
     }
     const checkpoints = keepCheckpoints(this.#deps, { assignment, workspace })
+    const tell = (messages: readonly string[]) => this.#record.notice(messages)
+    const denials = sandboxOf(assignment) === null ? null : tellDenials(this.#deps, runDir, tell)
     this.#checkpoints = checkpoints
     const stopped = () => this.#stopping !== null
-    const told = { onUsed, onEvents: this.#watchStalls(ended), stopped }
+    const { clock } = this.#deps
+    const stalls = watchStalls({ clock, assignment, signal: signalOf(ended) }, (why) => this.#halt('stalled', why))
+    const onTalk = ({ standing, done }: { readonly standing: boolean; readonly done: boolean }) => {
+      stalls?.stand(standing)
+      if (done) this.#letLeave(ended)
+    }
+    const retries = watchRetries(
+      { clock: this.#deps.clock, assignment, harness, signal: signalOf(ended) },
+      { tell: (message) => this.#record.notice([message]), limited: (why) => this.#halt('rate_limited', why) },
+    )
+    const onEvents = (events: readonly EventBody[]) => {
+      stalls?.heard(events)
+      retries.heard(events)
+      if (events.length > 0) this.#endTurn()
+    }
+    const told = { onUsed, onEvents, onTalk, stopped }
     const following = followAgent(this.#deps, {
       assignment,
       runDir,
       harness,
       cwd: this.#cwd(),
+      resumed: state.resumed ?? null,
       ended,
       signal: leaving,
+      inbox: this.#inbox,
+      rules: state.rules,
+      approvers: this.#deps.policy.approvers,
+      inputBase: state.inputBase,
       ...told,
     })
-    const [parser, exit] = await Promise.all([following, ended]).finally(() => {
+    const [parser, exit] = await Promise.all([following, ended]).finally(async () => {
       this.#checkpoints = null
-      return checkpoints.stop()
+      this.#endTurn()
+      await Promise.all([checkpoints.stop(), denials?.stop()])
     })
     if (state.replayOf !== null) return this.#record.save({ step: state.replayOf, replayOf: null })
     const stopping = this.#stopping?.failure ?? null
     const timeoutMs = assignment.task.runningTimeoutMs
-    this.#record.save({ step: 'ended', ending: concludeEnd({ harness, parser, ended: exit, stopping, timeoutMs }) })
+    const ending = concludeEnd({ harness, parser, ended: exit, stopping, timeoutMs })
+    const why = this.#deps.quota?.ended(harness.name, ending.failure) ?? ending.failure
+    this.#record.save({ step: 'ended', ending: { ...ending, failure: why } })
   }
 
-  /** Ends a silent agent as its task asks. Gives what is to be told of its events. */
-  #watchStalls(ended: Promise<unknown>): (events: readonly EventBody[]) => void {
-    const { assignment } = this.#record.state
-    const end = endOfStall(assignment)
-    if (end === null) return () => {}
-    const over = new AbortController()
-    ended.then(
-      () => over.abort(),
-      () => over.abort(),
-    )
-    const watch = new StallWatch(this.#deps.clock, assignment.task.stallTimeoutMs)
-    watch.stalled(over.signal).then(
-      () => this.#halt('stalled', end),
-      () => {}, // it ended
-    )
-    return (events) => watch.heard(events)
+  /** The agent said its last word. A process that stays all the same is ended; that is no failure. */
+  #letLeave(ended: Promise<unknown>): void {
+    if (this.#lingering) return
+    this.#lingering = true
+    const end = async () => {
+      await this.#deps.clock.sleep(leaveMs, signalOf(ended))
+      await this.#stopAgent(this.#deps.graceMs)
+    }
+    end().catch(() => {}) // it ended by itself
   }
 
   /** While the agent runs an interrupt means: stop its tree and see it end, or only let go. The signal is for letting go. */
@@ -314,8 +358,9 @@ export class Run {
     this.#record.notice(finished.notices)
     const why = this.#stopping?.failure ?? state.ending?.failure ?? finished.failure
     const ending = state.ending === null ? null : { ...state.ending, failure: why }
-    const { evidence, withheld } = finished
-    this.#record.save({ step: 'captured', evidence, withheld, ending })
+    const { evidence, withheld, output } = finished
+    const sessionCid = keepConversation(this.#deps, this.#record, this.#cwd())
+    this.#record.save({ step: 'captured', evidence, withheld, output, ending, sessionCid })
   }
 
   #report(): void {
@@ -327,7 +372,15 @@ export class Run {
   }
 }
 
+/** Aborts when the promise settles. */
+function signalOf(settled: Promise<unknown>): AbortSignal {
+  const over = new AbortController()
+  const abort = () => over.abort()
+  settled.then(abort, abort)
+  return over.signal
+}
+
 function failureOf(error: unknown): RunFailure {
-  if (error instanceof RunRefused) return failure(error.reason, error.message)
+  if (error instanceof RunRefused) return { ...failure(error.reason, error.message), resetAt: error.resetAt }
   return failure('daemon_abort', `the daemon failed: ${messageOf(error)}`)
 }

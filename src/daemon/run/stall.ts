@@ -1,4 +1,4 @@
-// Notices an agent that has gone silent. Silence after a request is a person's, not the agent's.
+// Notices an agent that has gone silent. While a request is open the silence is a person's, not the agent's.
 
 import type { Clock } from '../../core/clock.ts'
 import { formatDuration } from '../../lib/duration.ts'
@@ -14,7 +14,7 @@ export class StallWatch {
   readonly #clock: Clock
   readonly #limitMs: number
   #heardAt: number
-  #asking = false
+  #standing = false
 
   constructor(clock: Clock, limitMs: number) {
     this.#clock = clock
@@ -22,22 +22,40 @@ export class StallWatch {
     this.#heardAt = clock.monotonic()
   }
 
-  /** The agent's newest events. */
+  /** The agent said something. */
   heard(events: readonly EventBody[]): void {
-    const last = events.at(-1)
-    if (last === undefined) return
-    this.#heardAt = this.#clock.monotonic()
-    this.#asking = last.type === 'request'
+    if (events.length > 0) this.#heardAt = this.#clock.monotonic()
+  }
+
+  /** Whether requests wait for a person. Once none does, the agent's silence begins anew. */
+  stand(standing: boolean): void {
+    if (this.#standing && !standing) this.#heardAt = this.#clock.monotonic()
+    this.#standing = standing
   }
 
   /** Resolves when the agent has been silent for the limit; rejects when `signal` aborts. */
   async stalled(signal: AbortSignal): Promise<void> {
     for (;;) {
-      const left = this.#asking ? this.#limitMs : this.#heardAt + this.#limitMs - this.#clock.monotonic()
+      const left = this.#standing ? this.#limitMs : this.#heardAt + this.#limitMs - this.#clock.monotonic()
       if (left <= 0) return
       await this.#clock.sleep(Math.min(left, lookMs), signal)
     }
   }
+}
+
+/** Tells, once, when the agent is to be ended for its silence. Null: that is only shown. */
+export function watchStalls(
+  run: { readonly clock: Clock; readonly assignment: Assignment; readonly signal: AbortSignal },
+  stalled: (why: RunFailure) => void,
+): StallWatch | null {
+  const end = endOfStall(run.assignment)
+  if (end === null) return null
+  const watch = new StallWatch(run.clock, run.assignment.task.stallTimeoutMs)
+  watch.stalled(run.signal).then(
+    () => stalled(end),
+    () => {}, // it ended
+  )
+  return watch
 }
 
 /** What a stall ends the attempt with, as the task asks; null: it is only shown. */

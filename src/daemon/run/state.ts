@@ -1,10 +1,12 @@
 // What the daemon remembers of one run: plain JSON, journalled at each step, so that a start-up after any crash knows where it stood.
 
+import type { ApprovalRule } from '../../core/approval.ts'
 import type { AttemptReason } from '../../core/reason.ts'
 import type { ErrorClass, Usage } from '../../protocol/events.ts'
 import type { Assignment } from '../../protocol/link.ts'
 import type { Evidence } from '../../protocol/task.ts'
 import type { RepoFile } from '../repos/repo-file.ts'
+import type { Resumed } from '../session/resume.ts'
 import type { RunHandle } from '../supervisor/run-folder.ts'
 import type { Workspace } from '../workspace/port.ts'
 
@@ -24,13 +26,25 @@ export interface RunState {
   /** The repository's trusted settings, or why its commands are skipped. */
   readonly repoFile: { readonly file: RepoFile; readonly skipped: string | null } | null
   readonly handle: RunHandle | null
+  /** The sandbox it runs in, as it stands on the attempt; absent or null: none. */
+  readonly box?: string | null
   readonly ending: Ending | null
   readonly evidence: Evidence | null
   readonly withheld: readonly string[]
+  /** The conversation's files, in the run's folder until the server has them; null: there is none, or it stays here. */
+  readonly sessionCid: string | null
+  /** What the agent handed in, JSON; null: nothing that counts. */
+  readonly output: unknown
   /** The number of the first event that comes of the agent's output; null until it is followed. */
   readonly followSeq: number | null
   /** Set while the output is read again because the journal was lost: the step that the run had reached. */
   readonly replayOf: 'ended' | 'captured' | null
+  /** How much of its standard input the agent was started with, bytes; null: not started, or no pipe. */
+  readonly inputBase: number | null
+  /** What of earlier work the agent starts with; null: not decided yet, or nothing. */
+  readonly resumed: Resumed | null
+  /** Commands that need nobody's leave, as they were when the run was prepared. */
+  readonly rules: readonly ApprovalRule[]
 }
 
 /** How the agent ended: what the adapter concluded, or what the daemon did to it. */
@@ -66,8 +80,13 @@ export function newRunState(assignment: Assignment, now: number): RunState {
     ending: null,
     evidence: null,
     withheld: [],
+    sessionCid: null,
+    output: null,
     followSeq: null,
     replayOf: null,
+    resumed: null,
+    inputBase: null,
+    rules: [],
   }
 }
 

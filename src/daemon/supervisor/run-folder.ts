@@ -89,9 +89,24 @@ export function makeRunFolder(input: RunFolderInput): void {
  * synced, because after a power loss the run is gone too.
  */
 export function replaceSeconds(runDir: string, name: 'deadline' | 'touched', atMs: number | null): void {
+  replace(runDir, name, seconds(atMs))
+}
+
+/** No deadline for now: the supervisor takes what is no number for none. Kept is what was left of the time, ms. */
+export function replaceWithHeld(runDir: string, leftMs: number): void {
+  replace(runDir, 'deadline', `held ${Math.max(0, Math.ceil(leftMs))}`)
+}
+
+/** What was left of the time when the deadline was taken away, ms; null: it was not. */
+export function readHeld(runDir: string): number | null {
+  const held = /^held (\d+)\s*$/.exec(readFileIfThere(join(runDir, 'deadline')) ?? '')
+  return held === null ? null : Number(held[1])
+}
+
+function replace(runDir: string, name: string, text: string): void {
   const beside = join(runDir, `${name}.new`)
   rmSync(beside, { recursive: true, force: true }) // the agent may have put a folder or a pipe there
-  writeFileSync(beside, `${seconds(atMs)}\n`, { mode: 0o600, flag: 'wx' })
+  writeFileSync(beside, `${text}\n`, { mode: 0o644, flag: 'wx' }) // the supervisor may be another user's; the folder is 0700
   renameSync(beside, join(runDir, name))
 }
 
@@ -110,7 +125,8 @@ export function readHandle(runDir: string): RunHandle | Stray | null {
   const cgroup = settings.get('cgroup') || null
   const place = { runDir, marker, containment: cgroup === null ? ('sweep' as const) : ('cgroup' as const), cgroup }
   const text = readFileIfThere(join(runDir, 'pid'))
-  if (text === null) return { ...place, pid: null }
+  // Whole with its last line: it is not made aside and renamed, which would be another process to wait for.
+  if (text === null || !/^pump=.*\n/m.test(text)) return { ...place, pid: null }
   const fields = readFields(text)
   const [supervisor, agent, pump] = ['supervisor', 'agent', 'pump'].map((name) => reference(fields.get(name)))
   if (supervisor == null || agent == null) return { ...place, pid: null }

@@ -1,9 +1,20 @@
 // One run of an agent, from outside: started so that it outlives the daemon, looked at, fed. What it does is in supervisor.sh.
 
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import {
+  appendFileSync,
+  chmodSync,
+  chownSync,
+  existsSync,
+  lchownSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
 import type { Clock } from '../../core/clock.ts'
 import { Problem } from '../../core/problem.ts'
+import type { RunUser } from '../../lib/exec.ts'
 import { startDetached } from '../../lib/exec.ts'
 import { bootId, findProcess, isAlive, signalProcess } from '../../lib/proc.ts'
 import type { Launch } from '../harness/port.ts'
@@ -18,7 +29,9 @@ import {
   readDeadline,
   readExit,
   readHandle,
+  readHeld,
   replaceSeconds,
+  replaceWithHeld,
   type Stray,
 } from './run-folder.ts'
 import { installScript } from './script.ts'
@@ -45,6 +58,10 @@ export interface RunStart {
   readonly graceMs?: number
   /** From `chooseContainment`, asked once when the daemon starts. */
   readonly containment: ContainmentChoice
+  /** Run supervisor and agent as this user; null: as the daemon's own. */
+  readonly user?: RunUser | null
+  /** Called with the run's cgroup, if it has one, before anything is in it. */
+  readonly onCgroup?: (place: string) => void
   readonly clock: Clock
 }
 
@@ -57,7 +74,7 @@ export type Look =
 const defaultGraceMs = 10_000
 /** The supervisor writes its pid within 10 ms; a host that needs this long is not one to start agents on. */
 const startTimeoutMs = 15_000
-const startPauseMs = 2
+const startPauseMs = 1
 /** Between the two looks that make a run lost. */
 const secondLookMs = 1_000
 const markerShape = /^[\w.-]{8,100}$/
@@ -74,15 +91,32 @@ export async function startRun(start: RunStart): Promise<RunHandle> {
   const script = installScript(start.stateDir)
   const cgroup = start.containment.name === 'cgroup' ? makeCgroup(start.containment.root, marker) : null
   try {
+    if (cgroup !== null) start.onCgroup?.(cgroup)
     makeRunFolder({ ...start, graceMs: start.graceMs ?? defaultGraceMs, cgroup, now: clock.now() })
     const { [markerName]: _, ...env } = start.env // the supervisor itself must not look like one of the run's processes
     const logPath = join(runDir, 'supervisor.log')
-    const pid = await startDetached('/bin/sh', [script, runDir, '--', ...start.argv], { cwd: start.cwd, env, logPath })
+    const { cwd, user = null } = start
+    if (user !== null) giveTo(user, { runDir, script, cgroup })
+    const pid = await startDetached('/bin/sh', [script, runDir, '--', ...start.argv], { cwd, env, logPath, user })
     return await awaitHandle(runDir, pid, clock)
   } catch (error) {
     if (cgroup !== null && readHandle(runDir)?.pid == null) await removeCgroup(cgroup, clock)
     throw error
   }
+}
+
+/** The run's folder is its supervisor's to write; the script that it runs stays the daemon's. */
+function giveTo(
+  user: RunUser,
+  { runDir, script, cgroup }: { readonly runDir: string; readonly script: string; readonly cgroup: string | null },
+): void {
+  chmodSync(dirname(script), 0o711)
+  chmodSync(script, 0o755)
+  for (const name of ['', ...readdirSync(runDir)]) {
+    const path = join(runDir, name)
+    if (name === '' || lstatSync(path).isFile()) lchownSync(path, user.uid, user.gid)
+  }
+  if (cgroup !== null) chownSync(join(cgroup, 'cgroup.procs'), user.uid, user.gid)
 }
 
 /** What became of the run. Throws when that could not be seen: a failed look says nothing. */
@@ -120,6 +154,18 @@ export function setDeadline(runDir: string, at: number | null): void {
 export function shiftDeadline(runDir: string, byMs: number): void {
   const at = readDeadline(runDir)
   if (at !== null) replaceSeconds(runDir, 'deadline', at + byMs)
+}
+
+/** Takes the deadline away while the agent waits for a person; what was left of its time is kept in its place. May be repeated. */
+export function holdDeadline(runDir: string, now: number): void {
+  const at = readDeadline(runDir)
+  if (at !== null) replaceWithHeld(runDir, at - now)
+}
+
+/** The agent goes on with the time it had left. Nothing happens when its deadline was not held. */
+export function releaseDeadline(runDir: string, now: number): void {
+  const leftMs = readHeld(runDir)
+  if (leftMs !== null) replaceSeconds(runDir, 'deadline', now + leftMs)
 }
 
 /** Appends to the agent's standard input. Throws `invalid_state` unless it is a pipe that is still open. */

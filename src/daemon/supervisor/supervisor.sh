@@ -11,18 +11,23 @@
 #                 cgroup    folder of a cgroup v2 made for the agent alone
 #                 grace     between TERM and KILL
 #                 orphan    silence after which a run without daemon is ended; judged by two looks, so that a laptop's sleep does not kill
+#                 terminal  not empty: PROGRAM is script(1), which writes what its terminal shows to terminal.fifo; see "With a terminal"
 #                 deadline, touched   as below, until there are files of that name
-#   deadline    epoch: the tree is ended then. May be replaced (by rename) at any time
+#   deadline    epoch: the tree is ended then. May be replaced (by rename) at any time; what is no number means none for now
 #   touched     epoch: when the daemon was last alive. May be replaced at any time
 #   stdin.txt   if there: the agent's standard input, with end-of-file at its end
 #   stdin.log   else, if there: append to it, then send USR1 to `pump`; the agent gets every byte once and in order
 #   stdin.end   once there: end-of-file for the agent, after all of stdin.log (send USR1 too)
 # Written to RUN_DIR:
 #   stdout.log, stderr.log   the agent's output, opened for append, straight from the agent
-#   pid         version, boot id, `supervisor`, `agent`, `group`, `ticker`, `pump`: pid and start time; whole or not there
+#   pid         version, boot id, `supervisor`, `agent`, `group`, `pump`: pid and start time; whole once the line of `pump` is there
 #   cause       why the tree is being ended
+#   terminal.N  what the terminal showed, in pieces; the last three are kept
 #   exit        code (128+n: ended by signal n; 126, 127: could not be executed), cause (exited | deadline | orphaned), and
 #               `ended` in the unit of start times; whole or not there
+#
+# With a terminal this script has one: PROGRAM runs in its foreground, and so with the terminal and without the signals that a background child of
+# a POSIX sh ignores. What else has to be done meanwhile is done by children. The loss of the terminal (HUP) ends none of them.
 #
 # Traps for the reader: TERM has a handler and is not ignored, because an ignored signal would be ignored in the agent too. SIGINT and
 # SIGQUIT are ignored in the agent: POSIX sh does so to every background child and cannot undo it, so agents are ended with TERM.
@@ -34,7 +39,7 @@ shift 2
 cs_path=$PATH
 PATH=/usr/bin:/bin:$PATH
 
-cs_marker= cs_cgroup= cs_grace= cs_orphan= cs_deadline= cs_touched=
+cs_marker= cs_cgroup= cs_grace= cs_orphan= cs_deadline= cs_touched= cs_terminal=
 while IFS='=' read -r cs_name cs_value; do
   case $cs_name in
     marker) cs_marker=$cs_value ;;
@@ -43,16 +48,19 @@ while IFS='=' read -r cs_name cs_value; do
     orphan) cs_orphan=$cs_value ;;
     deadline) cs_deadline=$cs_value ;;
     touched) cs_touched=$cs_value ;;
+    terminal) cs_terminal=$cs_value ;;
   esac
 done <"$cs_dir/run"
 
-# A session of its own for the agent, where the host can: its `kill 0` then does not reach this script.
+# A session of its own for the agent, where the host can: its `kill 0` then does not reach this script. With a terminal script(1) makes it.
 cs_lead=
+if [ -z "$cs_terminal" ]; then
 for cs_try in /usr/bin/setsid /bin/setsid; do
   [ -x "$cs_try" ] && cs_lead=$cs_try && break
 done
 [ -n "$cs_lead" ] || cs_lead=$(command -v setsid)
 [ -n "$cs_lead" ] || set -m 2>/dev/null
+fi
 
 cs_stdin=/dev/null
 if [ -e "$cs_dir/stdin.txt" ]; then
@@ -67,14 +75,19 @@ launch() {
   PATH=$cs_path
   CAPSTAN_RUN_ID=$cs_marker
   export PATH CAPSTAN_RUN_ID
+  [ -z "$cs_terminal" ] || exec /bin/sh -c 'echo "$$" >"$0/agent" && exec "$@"' "$cs_dir" "$@"
   # Unquoted on purpose: without setsid there is no word.
   exec $cs_lead "$@"
 }
 
-launch "$@" <"$cs_stdin" >>"$cs_dir/stdout.log" 2>>"$cs_dir/stderr.log" &
-agent=$!
+cs_agent=
+if [ -z "$cs_terminal" ]; then
+  launch "$@" <"$cs_stdin" >>"$cs_dir/stdout.log" 2>>"$cs_dir/stderr.log" &
+  cs_agent=$!
+fi
 # Only now: a child that has not been executed yet would run its parent's handler, and so swallow the TERM that should end it.
 trap 'interrupted=1' TERM HUP INT
+agent=$cs_agent
 group=$agent
 [ -n "$cs_lead" ] || case $- in *m*) ;; *) group=$$ ;; esac
 dir=$cs_dir
@@ -265,29 +278,73 @@ ticker() {
   done
 }
 
-start_of $$
-supervisor_start=$started
-start_of "$agent"
-agent_start=$started
-pump= pump_start=
-if [ "$cs_stdin" = "$dir/stdin.fifo" ]; then
-  pump &
-  pump=$!
-  start_of "$pump"
-  pump_start=$started
-fi
-ticker </dev/null &
-ticker=$!
-start_of "$ticker"
-boot=
-[ -r /proc/sys/kernel/random/boot_id ] && read -r boot </proc/sys/kernel/random/boot_id
-put pid "version=1
+# recorder: keeps the last pieces of what the terminal shows. A piece ends after 512 reads, so it has at most 4 MiB. On a full disk it is
+# thrown away: script(1) would end with whoever reads it.
+recorder() {
+  trap '' TERM HUP INT QUIT
+  piece=0
+  exec 4<"$dir/terminal.fifo"
+  while :; do
+    piece=$((piece + 1))
+    if dd bs=8192 count=512 of="$dir/terminal.$piece" <&4 2>/dev/null; then
+      [ -s "$dir/terminal.$piece" ] || break
+    else
+      dd bs=8192 count=512 of=/dev/null <&4 2>/dev/null
+    fi
+    [ "$piece" -le 3 ] || rm -f "$dir/terminal.$((piece - 3))"
+  done
+}
+
+# attendant: what this script does for an agent without terminal while it waits for it.
+attendant() {
+  trap : HUP INT QUIT
+  until [ -s "$dir/agent" ] && read -r agent <"$dir/agent"; do
+    start_of $$
+    [ "$started" = "$supervisor_start" ] || return
+    sleep 0.02 2>/dev/null || sleep 1
+  done
+  start_of "$agent"
+  agent_start=$started
+  tell_pid
+  ticker </dev/null
+}
+
+# tell_pid: not by `put`, and before the ticker is forked: the daemon waits for this file, and each fork costs it up to a millisecond.
+tell_pid() {
+  boot=
+  [ -r /proc/sys/kernel/random/boot_id ] && read -r boot </proc/sys/kernel/random/boot_id
+  printf '%s\n' "version=1
 boot=$boot
 supervisor=$$ $supervisor_start
 agent=$agent $agent_start
 group=$group
-ticker=$ticker $started
-pump=$pump $pump_start"
+pump=$pump $pump_start" >"$dir/pid"
+}
+
+start_of $$
+supervisor_start=$started
+pump= pump_start=
+
+# finish CODE: writes down how the agent ended.
+finish() {
+  right_now
+  for helper in $ticker $pump; do
+    kill -USR2 "$helper" 2>/dev/null
+    join "$helper"
+  done
+  cause=exited
+  [ -s "$dir/cause" ] && read -r cause <"$dir/cause"
+  rm -f "$dir/stdin.fifo" "$dir/terminal.fifo"
+  # On a full disk it waits for room: without this file the daemon would take a finished run for a lost one. Ten minutes at most.
+  tries=0
+  until put exit "code=$1
+cause=$cause
+ended=$ended" 2>/dev/null; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 300 ] && [ -d "$dir" ] || exit 74
+    sleep 2
+  done
+}
 
 # join PID: waits for a child although TERM may interrupt; $status is its exit code.
 join() {
@@ -304,22 +361,38 @@ join() {
   done
 }
 
+if [ -n "$cs_terminal" ]; then
+  group=$$
+  mkfifo -m 600 "$dir/terminal.fifo" || exit 73
+  recorder </dev/null >/dev/null 2>&1 &
+  recorder=$!
+  attendant </dev/null >/dev/null 2>&1 &
+  ticker=$!
+  (launch "$@")
+  code=$?
+  tries=0 # the attendant may not have seen an agent that ended at once
+  until [ -s "$dir/pid" ] || [ "$tries" -ge 100 ]; do
+    tries=$((tries + 1))
+    sleep 0.02 2>/dev/null || sleep 1
+  done
+  : <>"$dir/terminal.fifo" # a recorder to whom nobody spoke hears the end now
+  join "$recorder"
+  finish "$code"
+  exit
+fi
+
+start_of "$agent"
+agent_start=$started
+if [ "$cs_stdin" = "$dir/stdin.fifo" ]; then
+  trap '' USR1 # a poke that comes before the pump listens must not end it
+  pump &
+  pump=$!
+  trap - USR1
+  start_of "$pump"
+  pump_start=$started
+fi
+tell_pid
+ticker </dev/null &
+ticker=$!
 join "$agent"
-code=$status
-right_now
-for helper in $ticker $pump; do
-  kill -USR2 "$helper" 2>/dev/null
-  join "$helper"
-done
-cause=exited
-[ -s "$dir/cause" ] && read -r cause <"$dir/cause"
-rm -f "$dir/stdin.fifo"
-# On a full disk it waits for room: without this file the daemon would take a finished run for a lost one. Ten minutes at most.
-tries=0
-until put exit "code=$code
-cause=$cause
-ended=$ended" 2>/dev/null; do
-  tries=$((tries + 1))
-  [ "$tries" -lt 300 ] && [ -d "$dir" ] || exit 74
-  sleep 2
-done
+finish "$status"

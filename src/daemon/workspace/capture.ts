@@ -10,6 +10,7 @@ import { withLock } from '../../lib/lock.ts'
 import { limits } from '../../protocol/names.ts'
 import type { Evidence } from '../../protocol/task.ts'
 import { writeCheckpoint } from './checkpoint.ts'
+import { importClone } from './clone.ts'
 import { keepChangedCopies } from './copies.ts'
 import type { Head } from './head.ts'
 import { readHead, stagedTree } from './head.ts'
@@ -61,8 +62,13 @@ export function captureLock(workspace: Workspace): string {
 
 async function captureAlone(workspace: Workspace, request: CaptureRequest): Promise<Captured> {
   const state = await lookAt(workspace, finalIndexOf(workspace), request.signal)
-  const checkpoint = await writeCheckpoint(workspace, state, request)
-  const diff = await diffOrReason(workspace, state.treeId, request)
+  // At once, but all of them to their ends: nothing of this capture may be under way when the next one begins.
+  const [checkpoint, diff, ahead, untracked] = await allEnded([
+    writeCheckpoint(workspace, state, request),
+    diffOrReason(workspace, state.treeId, request),
+    commitsAhead(workspace, state.head.sha, request.signal),
+    untrackedCount(workspace, state, request.signal),
+  ])
   const copies = keepChangedCopies(workspace)
   const evidence: Evidence = {
     workspaceMode: workspace.mode,
@@ -70,9 +76,9 @@ async function captureAlone(workspace: Workspace, request: CaptureRequest): Prom
     baseSha: workspace.baseSha,
     headSha: state.head.sha,
     treeId: state.treeId,
-    commitsAhead: await commitsAhead(workspace, state.head.sha, request.signal),
+    commitsAhead: ahead,
     ...diff.counts,
-    untracked: await untrackedCount(workspace, state, request.signal),
+    untracked,
     diffBytes: diff.bytes,
     diffCid: diff.patch === null ? null : cidOf(diff.patch),
     diffWithheld: diff.withheld,
@@ -92,6 +98,16 @@ async function captureAlone(workspace: Workspace, request: CaptureRequest): Prom
     unkept: [...state.missing, ...checkpoint.lost],
     notices: [...state.notices, ...copies],
   }
+}
+
+/** As `Promise.all`, but it settles when the last of them has. */
+async function allEnded<T extends readonly unknown[]>(
+  promises: {
+    readonly [K in keyof T]: Promise<T[K]>
+  },
+): Promise<{ -readonly [K in keyof T]: T[K] }> {
+  await Promise.allSettled(promises)
+  return await Promise.all(promises)
 }
 
 /** What a workspace is made of at one moment. */
@@ -117,6 +133,7 @@ export async function lookAt(
       `${workspace.path} is gone or was replaced by a link; its last checkpoint is what there is.`,
     )
   }
+  const lost = await importClone(workspace, signal)
   const [head, staged, tree] = await Promise.all([
     readHead(workspace, signal),
     stagedTree(workspace, signal),
@@ -125,7 +142,7 @@ export async function lookAt(
   const top = ownRepoAtTop(workspace) ? [{ path: '.', unchanged: false }] : []
   const nested = await nestedTrees(workspace, [...top, ...tree.nested], signal)
   const notices = head.problem === null ? tree.notices : [...tree.notices, head.problem]
-  return { treeId: tree.treeId, head, staged, nested, missing: tree.missing, notices }
+  return { treeId: tree.treeId, head, staged, nested, missing: [...lost, ...tree.missing], notices }
 }
 
 /** The tree as it is now, without looking at anything else; for checks. */
@@ -195,11 +212,14 @@ async function diffOf(workspace: Workspace, treeId: string, request: CaptureRequ
   const place = privately(workspace, { signal: request.signal, timeoutMs: longGitMs })
   const options = { ...place, config: { ...place.config, ...bigFiles }, maxBytes: 268_435_456 }
   const trees = [workspace.baseTree, treeId, '--']
-  const counts = countsOf(await gitBytes(['diff-tree', ...plainDiff, '--numstat', '-z', ...trees], options))
   const file = join(dirname(workspace.baseIndex), 'patch')
   const max = request.maxDiffBytes ?? limits.diffBytes
   try {
-    await git(['diff-tree', ...plainDiff, '-p', '--binary', '--full-index', `--output=${file}`, ...trees], options)
+    const [numbers] = await allEnded([
+      gitBytes(['diff-tree', ...plainDiff, '--numstat', '-z', ...trees], options),
+      git(['diff-tree', ...plainDiff, '-p', '--binary', '--full-index', `--output=${file}`, ...trees], options),
+    ])
+    const counts = countsOf(numbers)
     const bytes = statSync(file).size
     if (bytes === 0) return { patch: null, bytes, withheld: null, counts }
     if (bytes <= max) return { patch: readFileSync(file), bytes, withheld: null, counts }
@@ -233,7 +253,7 @@ async function commitsAhead(
   headSha: string | null,
   signal: AbortSignal | undefined,
 ): Promise<number> {
-  if (headSha === null || workspace.baseSha === null) return 0
+  if (headSha === null || workspace.baseSha === null || headSha === workspace.baseSha) return 0
   const counted = await gitOrNull(
     ['rev-list', '--count', `${workspace.baseSha}..${headSha}`],
     privately(workspace, { signal }),

@@ -56,8 +56,12 @@ export async function writeCheckpoint(
 async function parentsOf(workspace: Workspace, state: WorkspaceState, request: CaptureRequest): Promise<string[]> {
   if (state.head.sha === null) return []
   const options = privately(workspace, { signal: request.signal })
-  const headTree = await gitOrNull(['rev-parse', '--verify', '--quiet', `${state.head.sha}^{tree}`], options)
-  if (state.staged === null || state.staged === state.treeId || state.staged === headTree) return [state.head.sha]
+  if (state.staged === null || state.staged === state.treeId) return [state.head.sha]
+  const headTree =
+    state.head.sha === workspace.baseSha
+      ? workspace.baseTree
+      : await gitOrNull(['rev-parse', '--verify', '--quiet', `${state.head.sha}^{tree}`], options)
+  if (state.staged === headTree) return [state.head.sha]
   const before = await gitOrNull(
     ['rev-parse', '--verify', '--quiet', `${checkpointRef(workspace)}^2`],
     checkpointHome(workspace, request.signal),
@@ -72,9 +76,9 @@ async function sameCheckpoint(
   wanted: { readonly ref: string; readonly treeId: string; readonly parents: readonly string[] },
   home: GitOptions,
 ): Promise<string | null> {
-  const commit = await gitOrNull(['rev-parse', '--verify', '--quiet', `${wanted.ref}^{commit}`], home)
-  if (commit === null) return null
-  return (await treeAndParents(commit, home)) === [wanted.treeId, ...wanted.parents].join(' ') ? commit : null
+  const show = ['show', '-s', '--no-show-signature', '--format=%H %T %P', `${wanted.ref}^{commit}`, '--']
+  const [commit = '', ...rest] = (await gitOrNull(show, home))?.trim().split(' ') ?? []
+  return commit !== '' && rest.join(' ') === [wanted.treeId, ...wanted.parents].join(' ') ? commit : null
 }
 
 async function treeAndParents(commit: string, options: GitOptions): Promise<string | null> {

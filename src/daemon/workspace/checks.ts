@@ -1,9 +1,10 @@
 // Runs a repository's commands in a workspace: setup before the agent, checks after it. Each ends by itself or by its timeout.
 
-import { closeSync, fstatSync, mkdirSync, openSync, readSync, rmSync } from 'node:fs'
+import { chownSync, closeSync, fstatSync, mkdirSync, openSync, readSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Clock } from '../../core/clock.ts'
 import { Problem } from '../../core/problem.ts'
+import type { RunUser } from '../../lib/exec.ts'
 import { exec } from '../../lib/exec.ts'
 import type { Check, CheckOutcome } from '../../protocol/task.ts'
 import { isInside } from '../repos/registry.ts'
@@ -14,6 +15,9 @@ import { realOrNull } from './private-git.ts'
 export interface CommandOptions {
   /** The whole environment of the commands. */
   readonly env: Readonly<Record<string, string | undefined>>
+  /** Goes before each command: its sandbox. */
+  readonly before?: readonly string[]
+  readonly user?: RunUser | null
   /** For each command. */
   readonly timeoutMs: number
   readonly signal: AbortSignal
@@ -100,12 +104,20 @@ async function runCommand(workspace: Workspace, check: Check, options: CommandOp
   mkdirSync(dirname(log), { recursive: true, mode: 0o700 })
   const startedAt = options.clock.monotonic()
   // output goes to a file, not a pipe: a process that outlives its shell would hold the pipe open and with it the daemon
-  const result = await exec('/bin/sh', ['-c', 'exec /bin/sh -c "$1" >"$2" 2>&1 </dev/null', 'sh', check.command, log], {
-    cwd,
-    env: options.env,
-    timeoutMs: options.timeoutMs,
-    signal: options.signal,
-  })
+  writeFileSync(log, '', { mode: 0o600 })
+  if (options.user != null) chownSync(log, options.user.uid, options.user.gid)
+  const command = [...(options.before ?? []), '/bin/sh', '-c', check.command]
+  const result = await exec(
+    '/bin/sh',
+    ['-c', 'log=$1; shift; exec "$@" >"$log" 2>&1 </dev/null', 'sh', log, ...command],
+    {
+      cwd,
+      env: options.env,
+      user: options.user,
+      timeoutMs: options.timeoutMs,
+      signal: options.signal,
+    },
+  )
   const durationMs = Math.round(options.clock.monotonic() - startedAt)
   await options.stopTree?.()
   const outputTail = tailOf(log) + (result.timedOut ? `\nended after ${options.timeoutMs / 1_000} s` : '')

@@ -4,6 +4,7 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gitOrNull } from '../../lib/git.ts'
 import { commitOf, objectId, validBranchName } from '../../lib/git-refs.ts'
+import { agentGitDir, cloneRef } from './clone.ts'
 import type { Workspace } from './port.ts'
 import { privately, readBounded, realOrNull } from './private-git.ts'
 
@@ -28,7 +29,8 @@ export async function readHead(workspace: Workspace, signal: AbortSignal | undef
   const text = adminFile(workspace, 'HEAD', maxHeadBytes)?.toString('utf8').trimEnd() ?? ''
   const branch = text.startsWith('ref: refs/heads/') ? text.slice('ref: refs/heads/'.length) : null
   if (branch !== null && validBranchName(branch)) {
-    const sha = await commitOf(`refs/heads/${branch}`, main)
+    const named = workspace.cloneDir === undefined ? `refs/heads/${branch}` : cloneRef(workspace.cloneDir, branch)
+    const sha = named === null ? null : await commitOf(named, main)
     if (sha !== null) return { sha, branch, problem: null }
   }
   if (objectId.test(text)) {
@@ -55,7 +57,7 @@ export async function stagedTree(workspace: Workspace, signal: AbortSignal | und
 }
 
 function adminFile(workspace: Workspace, name: string, maxBytes: number): Buffer | null {
-  const { adminDir } = workspace
-  if (adminDir === null || realOrNull(adminDir) !== adminDir) return null // swapped for a link
-  return readBounded(join(adminDir, name), { maxBytes, links: 'refused' })
+  const folder = agentGitDir(workspace)
+  if (folder === null || realOrNull(folder) !== folder) return null // swapped for a link
+  return readBounded(join(folder, name), { maxBytes, links: 'refused' })
 }

@@ -1,6 +1,8 @@
 // What the daemon's loop asks of workspaces, and what it gets back: plain JSON, because every step is journalled.
 
+import type { GitAuthor } from '../../lib/git.ts'
 import type { WorkspaceMode } from '../../protocol/task.ts'
+import type { Earlier } from './continued.ts'
 
 export interface WorkspaceRequest {
   readonly mode: WorkspaceMode
@@ -13,6 +15,8 @@ export interface WorkspaceRequest {
   readonly repo: { readonly slug: string; readonly path: string; readonly commonDir?: string } | null
   /** Branch, tag or commit the task names; not for `shared`. */
   readonly base: string | null
+  /** Earlier work that this run goes on with; then `base` does not count. */
+  readonly earlier?: Earlier
   /** Of the trusted repo.toml or the host's configuration; second after `base`. Default: the checkout's HEAD. */
   readonly baseBranch?: string | null
   /** Folder that Capstan made for workspaces, such as `<data>/worktrees`. */
@@ -22,6 +26,8 @@ export interface WorkspaceRequest {
   /** Globs of ignored files, from a trusted repo.toml only. */
   readonly carry?: { readonly copy: readonly string[]; readonly link: readonly string[] }
   readonly signal: AbortSignal
+  /** The run will be in a sandbox: a worktree gets a git folder of the agent's own, with this author for its commits. */
+  readonly isolatedFor?: GitAuthor
 }
 
 export interface Workspace {
@@ -43,12 +49,16 @@ export interface Workspace {
   readonly commonDir: string | null
   /** The agent's side: the folder with its HEAD and index. Hostile input. */
   readonly adminDir: string | null
+  /** Under a sandbox the agent's side is this instead: a git folder of the run's own. Hostile input. */
+  readonly cloneDir?: string
   /** The daemon's side: its own git folder for this workspace, its object store, and the index of the base. */
   readonly gitDir: string
   readonly objectDir: string
   readonly baseIndex: string
   readonly carried: readonly Carried[]
   readonly notices: readonly string[]
+  /** How the files differ from what an earlier agent left; its successor is told. */
+  readonly drift?: readonly string[]
 }
 
 /** An ignored file or folder that was brought along; `cid` is null for links and folders' links. */

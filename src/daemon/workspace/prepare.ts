@@ -3,6 +3,7 @@
 import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { readFileIfThere, writeFileAtomic } from '../../lib/atomic-file.ts'
 import { isInside } from '../repos/registry.ts'
+import { makeClone } from './clone.ts'
 import { readIntent, undo } from './intent.ts'
 import type { StatePlaces, Workspace, WorkspaceRequest } from './port.ts'
 import { realOrNull, statePlaces } from './private-git.ts'
@@ -22,7 +23,9 @@ export async function prepare(request: WorkspaceRequest): Promise<Workspace> {
   mkdirSync(request.root, { recursive: true, mode: 0o700 })
   await takeBack(places, request.root)
   try {
-    const workspace = await prepareByMode(request)
+    const made = await prepareByMode(request)
+    const { isolatedFor, signal } = request
+    const workspace = isolatedFor === undefined ? made : await makeClone(made, isolatedFor, signal)
     writeFileAtomic(places.done, JSON.stringify(workspace))
     return workspace
   } catch (error) {

@@ -73,10 +73,13 @@ export async function makePrivateGit(gitDir: string, commonDir: string | null, s
     mkdirSync(join(gitDir, folder), { recursive: true, mode: 0o700 })
   }
   writeFileSync(join(gitDir, 'HEAD'), 'ref: refs/heads/none\n')
-  const settings = commonDir === null ? new Map<string, string>() : await settingsOf(commonDir, signal)
-  writeFileSync(join(gitDir, 'config'), configText(settings, commonDir ?? gitDir))
-  if (commonDir === null) return
-  const excludes = [smallFile(await userExcludes(commonDir, signal)), smallFile(join(commonDir, 'info/exclude'))]
+  if (commonDir === null) {
+    writeFileSync(join(gitDir, 'config'), configText(new Map(), gitDir))
+    return
+  }
+  const [settings, users] = await Promise.all([settingsOf(commonDir, signal), userExcludes(commonDir, signal)])
+  writeFileSync(join(gitDir, 'config'), configText(settings, commonDir))
+  const excludes = [smallFile(users), smallFile(join(commonDir, 'info/exclude'))]
   writeFileSync(join(gitDir, 'info/exclude'), excludes.join('\n'))
   writeFileSync(join(gitDir, 'info/attributes'), smallFile(join(commonDir, 'info/attributes')))
   const shallow = smallFile(join(commonDir, 'shallow'))

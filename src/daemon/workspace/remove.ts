@@ -161,5 +161,6 @@ export function forget(workspace: Workspace): void {
   for (const file of files) rmSync(file, { force: true })
   for (const end of ['', '-wal', '-shm']) rmSync(`${captureLock(workspace)}${end}`, { force: true })
   if (workspace.commonDir !== null) rmSync(workspace.gitDir, { recursive: true, force: true })
+  for (const name of ['clone', 'gitfile']) rmSync(join(folder, name), { recursive: true, force: true })
   if (existsSync(folder) && readdirSync(folder).length === 0) rmSync(folder, { recursive: true })
 }

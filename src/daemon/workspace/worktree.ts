@@ -14,6 +14,7 @@ import type { UsableRepo } from '../repos/inspect.ts'
 import { noticesOf } from '../repos/inspect.ts'
 import { branchCandidates, folderCandidates, freeBranch, repoFolder } from './branch.ts'
 import { carryIgnored } from './carry.ts'
+import { tipOf } from './continued.ts'
 import type { Intent } from './intent.ts'
 import { claimEmpty, readIntent, undo, undoLocked, worktreeLock } from './intent.ts'
 import type { StatePlaces, Workspace, WorkspaceRequest } from './port.ts'
@@ -29,15 +30,19 @@ export async function prepareWorktree(request: WorkspaceRequest): Promise<Worksp
   const repo = await usableRepo(request, 'later')
   const told = noticesOf(repo, { signal: request.signal }) // looks through the whole checkout while the worktree is made
   told.catch(() => {}) // awaited below
-  const baseSha = await baseOf(request, repo)
+  const { earlier, signal } = request
+  const tip = earlier === undefined ? null : await tipOf(repo.commonDir, earlier, signal)
+  const baseSha = tip?.sha ?? (await baseOf(request, repo))
   const places = statePlaces(request.stateDir, request.attemptId)
   mkdirSync(places.folder, { recursive: true, mode: 0o700 })
   await makePrivateGit(places.gitDir, repo.commonDir, request.signal)
   const folder = join(request.root, repoFolder(request.repo?.slug ?? ''))
   mkdirSync(folder, { recursive: true, mode: 0o700 })
-  const add: Add = { request, repo, baseSha, places, folder }
-  const made = (await fromWarm(add)) ?? (await fromScratch(add))
-  return finished(add, made, await told)
+  const onBranch = tip?.branch ?? null
+  const add: Add = { request, repo, baseSha, places, folder, onBranch }
+  const made = (onBranch === null ? await fromWarm(add) : null) ?? (await fromScratch(add))
+  const workspace = await finished(add, made, await told)
+  return tip === null ? workspace : { ...workspace, drift: tip.drift }
 }
 
 async function fromScratch(add: Add): Promise<Made> {
@@ -84,7 +89,11 @@ async function finished(
   const objectDir = join(repo.commonDir, 'objects')
   const at = { path: made.path, gitDir: places.gitDir, objectDir }
   copyIndex(places.baseIndex, join(made.adminDir, 'index'))
-  const { carried, notices } = await carryIgnored(request, { ...at, baseIndex: places.baseIndex }, repo.path)
+  const inRepo = { cwd: repo.commonDir, gitDir: repo.commonDir }
+  const [{ carried, notices }, baseTree] = await Promise.all([
+    carryIgnored(request, { ...at, baseIndex: places.baseIndex }, repo.path),
+    git(['rev-parse', '--verify', `${baseSha}^{tree}`], inRepo),
+  ])
   return {
     mode: 'worktree',
     taskId: request.taskId,
@@ -94,10 +103,7 @@ async function finished(
     root: realpathSync(request.root),
     branch: made.branch,
     baseSha,
-    baseTree: await git(['rev-parse', '--verify', `${baseSha}^{tree}`], {
-      cwd: repo.commonDir,
-      gitDir: repo.commonDir,
-    }),
+    baseTree,
     repoPath: repo.path,
     commonDir: repo.commonDir,
     adminDir: made.adminDir,
@@ -133,6 +139,8 @@ interface Add {
   readonly baseSha: string
   readonly places: StatePlaces
   readonly folder: string
+  /** A branch that is there and gone on with; null: a new one. */
+  readonly onBranch: string | null
 }
 
 /** What git says when another git in the same repository was in the way; all pass by themselves. */
@@ -144,8 +152,10 @@ async function addWorktree(add: Add): Promise<Made> {
   const at: GitOptions = { cwd: add.repo.commonDir, gitDir: add.repo.commonDir, signal: add.request.signal }
   const path = claimFolder(add)
   for (let attempt = 1; ; attempt += 1) {
-    const branch = await chooseBranch(add, at, path)
-    const intent: Intent = { commonDir: add.repo.commonDir, path, branch, baseSha: add.baseSha }
+    const branch = add.onBranch ?? (await chooseBranch(add, at, path))
+    // A branch that was there before is never taken back.
+    const own = add.onBranch === null ? branch : null
+    const intent: Intent = { commonDir: add.repo.commonDir, path, branch: own, baseSha: add.baseSha }
     writeFileAtomic(add.places.intent, JSON.stringify(intent))
     const args = [
       'worktree',
@@ -158,7 +168,8 @@ async function addWorktree(add: Add): Promise<Made> {
       '--reason',
       `capstan run ${add.request.attemptId}`,
     ]
-    const result = await addOrUndo([...args, '-b', branch, '--', path, add.baseSha], at, intent)
+    const as = add.onBranch === null ? '-b' : '-B'
+    const result = await addOrUndo([...args, as, branch, '--', path, add.baseSha], at, intent)
     if (result.code === 0) return { path, branch, adminDir: adminDirOf(path, add.repo.commonDir) }
     if (attempt === tries || !knownRace.test(result.stderr)) throw gitFailed(['worktree add'], add.repo.path, result)
     await systemClock.sleep(50 * 2 ** attempt, add.request.signal)

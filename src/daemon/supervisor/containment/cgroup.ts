@@ -1,7 +1,7 @@
 // Containment by a cgroup v2 of the run's own: nothing leaves it, whatever it forks or clears. No controller is switched on, so it limits
 // nothing. Source: the kernel's Documentation/admin-guide/cgroup-v2.rst; cgroup.kill is there since Linux 5.14.
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '../../../core/clock.ts'
 import { readFileIfThere } from '../../../lib/atomic-file.ts'
@@ -32,9 +32,28 @@ export async function chooseContainment(clock: Clock): Promise<ContainmentChoice
       env: {},
       timeoutMs: probeTimeoutMs,
     })
-    return joined.code === 0 && existsSync(join(place, 'cgroup.kill')) ? { name: 'cgroup', root } : { name: 'sweep' }
+    if (joined.code !== 0 || !existsSync(join(place, 'cgroup.kill'))) return { name: 'sweep' }
+    removeLeftovers(root, clock.now())
+    return { name: 'cgroup', root }
   } finally {
     await removeCgroup(place, clock)
+  }
+}
+
+/** A run's cgroup is made right before its first process is put there, ms. */
+const justMadeMs = 3_600_000
+
+/** Those of runs whose daemon never came back, whoever's they were. The kernel removes only what is empty. */
+function removeLeftovers(root: string, now: number): void {
+  for (const name of readdirSync(root).filter((each) => each.startsWith(prefix))) {
+    const place = join(root, name)
+    const born = statSync(place, { throwIfNoEntry: false })?.mtimeMs
+    if (born === undefined || now - born < justMadeMs) continue
+    try {
+      for (const each of foldersBelow(place).toReversed()) rmdirSync(each)
+    } catch {
+      // somebody is in it, or another daemon was faster
+    }
   }
 }
 

@@ -1,0 +1,224 @@
+// OpenCode: `opencode run --format json`, and `opencode acp` where a person is asked. Facts measured on 1.18.33; docs/harnesses.md lists its lies.
+
+import type { HarnessFound } from '../../protocol/fleet.ts'
+import { keyAccount } from './account.ts'
+import { detectProgram } from './detect.ts'
+import type { Tuning } from './given.ts'
+import { instructionsFile, skillFiles, untuned } from './given.ts'
+import type { Json } from './json.ts'
+import { objectOf, parseObject } from './json.ts'
+import type { OpencodeState } from './opencode-stream.ts'
+import { finishOpencode, initialOpencodeState, reduceOpencode } from './opencode-stream.ts'
+import type { Harness, HostProbe, Launch, McpBridge, RunInput } from './port.ts'
+import { hasProviderKey, providerKeys } from './provider-keys.ts'
+import type { TwoStyles } from './two-styles.ts'
+import { withAsking } from './two-styles.ts'
+
+/** Of the tuning, what its configuration has a word for. */
+const inConfig: readonly (keyof Tuning)[] = ['provider', 'temperature', 'topP']
+
+const stream: Harness<OpencodeState> = {
+  name: 'opencode',
+  title: 'OpenCode',
+  explicit: false,
+  autonomies: ['full', 'edit'],
+  takes: ['instructions', 'skills'],
+  /** By name: a daemon started inside OpenCode must not pass on the marks of that outer session. */
+  passEnv: [
+    'OPENCODE_AUTH_CONTENT',
+    'OPENCODE_CONFIG',
+    'OPENCODE_CONFIG_CONTENT',
+    'OPENCODE_CONFIG_DIR',
+    'OPENCODE_DISABLE_*',
+    'OPENCODE_ENABLE_*',
+    'OPENCODE_EXPERIMENTAL*',
+    'OPENCODE_MODELS_*',
+    'AZURE_RESOURCE_NAME',
+    'CLOUDFLARE_ACCOUNT_ID',
+    'CLOUDFLARE_GATEWAY_ID',
+    ...providerKeys,
+  ],
+  moreEnv: namedInConfig,
+  homePaths: (env) => [
+    { path: dataFolder(env), access: 'write', made: true },
+    { path: `${env.XDG_STATE_HOME || `${env.HOME ?? ''}/.local/state`}/opencode`, access: 'write', made: true },
+    { path: `${env.XDG_CACHE_HOME || `${env.HOME ?? ''}/.cache`}/opencode`, access: 'write', made: true },
+    { path: configFolder(env), access: 'write', made: true }, // it installs its plugins there
+  ],
+  detect,
+  account: (host) => keyAccount(host.env, providerKeys),
+  launch,
+  initial: initialOpencodeState,
+  reduce: reduceOpencode,
+  sessionFiles,
+  finish: finishOpencode,
+}
+
+export const opencode: Harness<TwoStyles<OpencodeState>> = withAsking(stream, {
+  title: 'OpenCode',
+  authMethod: null,
+  modelInArgs: true,
+  argv: () => ['opencode', 'acp'],
+  able: inConfig,
+  files,
+  env: (input) => ({
+    ...switches,
+    OPENCODE_CONFIG_CONTENT: JSON.stringify({
+      ...config(input, null),
+      ...(input.model === null ? {} : { model: modelName(input) }),
+    }),
+    OPENCODE_PERMISSION: JSON.stringify(reaching(askPermission, input)),
+  }),
+})
+
+function detect(host: HostProbe): Promise<HarnessFound> {
+  return detectProgram(host, {
+    name: 'opencode',
+    program: 'opencode',
+    install: 'npm install -g opencode-ai',
+    // The line in which `run --auto` was measured; 1.15 had another name for it.
+    minimum: '1.18.0',
+    signIn: () =>
+      signedIn(host)
+        ? null
+        : 'OpenCode is not signed in: run opencode auth login, or set a provider’s key such as ANTHROPIC_API_KEY',
+  })
+}
+
+function signedIn(host: HostProbe): boolean {
+  const { env } = host
+  if (hasProviderKey(env) || (env.OPENCODE_AUTH_CONTENT ?? '') !== '') return true
+  const accounts = parseObject(host.read(`${dataFolder(env)}/auth.json`) ?? '')
+  if (accounts !== null && Object.keys(accounts).length > 0) return true
+  // A provider of the user's own, such as a local one, may need no key.
+  return configTexts(host).some((text) => objectOf(parseObject(text)?.provider) !== null || /"provider"\s*:/.test(text))
+}
+
+/** Keys and headers that the configuration takes from the environment: `{env:NAME}`. */
+function namedInConfig(host: HostProbe): readonly string[] {
+  const names = configTexts(host).flatMap((text) =>
+    [...text.matchAll(/\{env:([A-Za-z_]\w*)\}/g)].map(([, name]) => name),
+  )
+  return names.filter((name) => name !== undefined)
+}
+
+function configTexts(host: HostProbe): readonly string[] {
+  const { env } = host
+  const folder = configFolder(env)
+  const files = ['opencode.json', 'opencode.jsonc', 'config.json'].map((name) => `${folder}/${name}`)
+  const own = env.OPENCODE_CONFIG ? [env.OPENCODE_CONFIG] : []
+  const texts = [...files, ...own].map((path) => host.read(path))
+  return [...texts, env.OPENCODE_CONFIG_CONTENT ?? null].filter((text) => text !== null)
+}
+
+function configFolder(env: HostProbe['env']): string {
+  return env.OPENCODE_CONFIG_DIR || `${env.XDG_CONFIG_HOME || `${env.HOME ?? ''}/.config`}/opencode`
+}
+
+function dataFolder(env: HostProbe['env']): string {
+  return `${env.XDG_DATA_HOME || `${env.HOME ?? ''}/.local/share`}/opencode`
+}
+
+/** What `edit` denies, over everything a configuration allows. */
+const editPermission = { edit: 'allow', bash: 'deny', webfetch: 'deny', websearch: 'deny', external_directory: 'deny' }
+
+/** By itself it allows nearly everything, also where it could ask. */
+const askPermission = { edit: 'ask', bash: 'ask', webfetch: 'ask', websearch: 'ask', external_directory: 'ask' }
+
+const switches = {
+  OPENCODE_DISABLE_AUTOUPDATE: '1',
+  OPENCODE_DISABLE_SHARE: '1',
+  OPENCODE_DISABLE_LSP_DOWNLOAD: '1',
+}
+
+function launch(input: RunInput): Launch {
+  const full = input.autonomy === 'full'
+  const model = input.model === null ? [] : [`--model=${modelName(input)}`]
+  const { thinkingLevel } = input.given.tuning
+  const thinks = thinkingLevel !== undefined && thinkingLevel !== 'off'
+  const variant = thinks ? [`--variant=${thinkingLevel}`] : []
+  const resume = input.sessionRef === null ? [] : ['--session', input.sessionRef]
+  // Its log is the only place where it tells of requests that it tries again.
+  const log = ['--print-logs', '--log-level', 'ERROR']
+  const auto = full ? ['--auto'] : []
+  return {
+    argv: ['opencode', 'run', '--format', 'json', '--thinking', ...log, ...auto, ...model, ...variant, ...resume],
+    env: {
+      ...switches,
+      OPENCODE_CONFIG_CONTENT: JSON.stringify(config(input, input.mcp)),
+      ...(full ? {} : { OPENCODE_PERMISSION: JSON.stringify(reaching(editPermission, input)) }),
+    },
+    stdin: { kind: 'file', text: input.prompt },
+    notHonoured: [
+      ...(input.maxTurns === null ? [] : ['maxTurns: opencode run has no limit of turns']),
+      ...untuned('OpenCode', input.given.tuning, thinks ? [...inConfig, 'thinkingLevel'] : inConfig),
+    ],
+    files: files(input),
+  }
+}
+
+/** In the environment, because a file would take the place of the user's `OPENCODE_CONFIG`. */
+function config(input: RunInput, mcp: McpBridge | null): Json {
+  const own = parseObject(input.env.OPENCODE_CONFIG_CONTENT ?? '') ?? {}
+  const servers =
+    mcp === null
+      ? {}
+      : { [mcp.name]: { type: 'local', command: [mcp.command, ...mcp.args], environment: mcp.env, enabled: true } }
+  return {
+    ...own,
+    ...told(own, input),
+    autoupdate: false,
+    share: 'disabled',
+    mcp: { ...objectOf(own.mcp), ...servers },
+  }
+}
+
+/** Beside what the user has. `build` is the agent that works when none is named. */
+function told(own: Json, input: RunInput): Json {
+  const { tuning, skills } = input.given
+  const { temperature, topP } = tuning
+  const instructions = instructionsFile(input)
+  const agents = objectOf(own.agent)
+  const build = { ...objectOf(agents?.build), ...defined({ temperature, top_p: topP }) }
+  const paths = listOf(objectOf(own.skills)?.paths)
+  return {
+    ...(instructions === null ? {} : { instructions: [...listOf(own.instructions), instructions.path] }),
+    ...(skills.length === 0
+      ? {}
+      : { skills: { ...objectOf(own.skills), paths: [...paths, `${input.filesDir}/skills`] } }),
+    ...(Object.keys(build).length === 0 ? {} : { agent: { ...agents, build } }),
+  }
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : []
+}
+
+function defined(fields: Readonly<Record<string, unknown>>): Json {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
+}
+
+function files(input: RunInput): NonNullable<Launch['files']> {
+  return [...(instructionsFile(input)?.files ?? []), ...skillFiles(input.given.skills, 'skills')]
+}
+
+/** `provider/model` is how it names models. */
+function modelName({ model, given: { tuning } }: RunInput): string | null {
+  return model === null || tuning.provider === undefined || model.startsWith(`${tuning.provider}/`)
+    ? model
+    : `${tuning.provider}/${model}`
+}
+
+/** Folders outside the workspace that it is given to read. */
+function reaching<P extends { external_directory: string }>(permission: P, { given, filesDir }: RunInput): Json {
+  const folders = [...given.readable, ...(given.skills.length === 0 ? [] : [`${filesDir}/skills`])]
+  if (folders.length === 0) return permission
+  const allowed = Object.fromEntries(folders.map((folder) => [`${folder}/*`, 'allow']))
+  return { ...permission, external_directory: { '*': permission.external_directory, ...allowed } }
+}
+
+/** All conversations lie in one database; whether it holds this one, only OpenCode can tell. */
+function sessionFiles(host: HostProbe): readonly string[] {
+  const folder = dataFolder(host.env)
+  return host.list(folder).includes('opencode.db') ? [`${folder}/opencode.db`] : []
+}

@@ -1,0 +1,93 @@
+// Pi: `pi -p --mode json`. Facts measured on 0.87.1; docs/harnesses.md lists its lies.
+
+import type { HarnessFound } from '../../protocol/fleet.ts'
+import { keyAccount } from './account.ts'
+import { detectProgram } from './detect.ts'
+import { instructionsFile, skillFiles, untuned } from './given.ts'
+import { piFolder, piMoreEnv, piPassEnv, piSignIn } from './pi-credentials.ts'
+import type { PiState } from './pi-state.ts'
+import { initialPiState } from './pi-state.ts'
+import { reducePi } from './pi-stream.ts'
+import { finishPi } from './pi-verdict.ts'
+import type { Harness, HostProbe, Launch, RunInput } from './port.ts'
+import { providerKeys } from './provider-keys.ts'
+
+export const pi: Harness<PiState> = {
+  name: 'pi',
+  title: 'Pi',
+  explicit: false,
+  /** It has no approvals of its own, so there is nothing to relay. */
+  autonomies: ['full', 'edit'],
+  takes: ['instructions', 'skills'],
+  passEnv: piPassEnv,
+  moreEnv: piMoreEnv,
+  homePaths: (env) => [{ path: piFolder(env), access: 'write', made: true }],
+  detect,
+  account: (host) => keyAccount(host.env, providerKeys),
+  launch,
+  initial: initialPiState,
+  reduce: reducePi,
+  sessionFiles,
+  sessionRoot,
+  finish: finishPi,
+}
+
+function detect(host: HostProbe): Promise<HarnessFound> {
+  return detectProgram(host, {
+    name: 'pi',
+    program: 'pi',
+    install: 'npm install -g @earendil-works/pi-coding-agent',
+    // `agent_settled`, which alone ends a run, came with it (its changelog).
+    minimum: '0.80.4',
+    signIn: () => piSignIn(host),
+  })
+}
+
+/** Without the shell it can only read and write files. It does not keep them inside the workspace; the sandbox does. */
+const editTools = 'read,edit,write,grep,find,ls'
+
+function launch(input: RunInput): Launch {
+  const tools = input.autonomy === 'full' ? [] : ['--tools', editTools]
+  const model = input.model === null ? [] : ['--model', input.model]
+  const resume = input.sessionRef === null ? [] : ['--session', input.sessionRef]
+  const { tuning, skills } = input.given
+  const instructions = instructionsFile(input)
+  const told = [
+    ...(instructions === null ? [] : ['--append-system-prompt', instructions.path]),
+    ...skills.flatMap(({ slug }) => ['--skill', `${input.filesDir}/skills/${slug}`]),
+  ]
+  return {
+    argv: ['pi', '-p', '--mode', 'json', ...tools, ...model, ...tunedArgs(input), ...told, ...resume],
+    env: { PI_OFFLINE: '1', PI_SKIP_VERSION_CHECK: '1', PI_TELEMETRY: '0' },
+    stdin: { kind: 'file', text: input.prompt },
+    notHonoured: [
+      ...(input.maxTurns === null ? [] : ['maxTurns: pi has no limit of turns']),
+      ...(input.mcp === null ? [] : ['mcp: pi takes no MCP servers, so it has no tools of Capstan']),
+      ...untuned('Pi', tuning, ['provider', 'thinkingLevel']),
+    ],
+    files: [...(instructions?.files ?? []), ...skillFiles(skills, 'skills')],
+  }
+}
+
+function tunedArgs({ given: { tuning } }: RunInput): readonly string[] {
+  const { provider, thinkingLevel } = tuning
+  return [
+    ...(provider === undefined ? [] : ['--provider', provider]),
+    ...(thinkingLevel === undefined ? [] : ['--thinking', thinkingLevel]),
+  ]
+}
+
+function sessionRoot(host: HostProbe, { cwd }: { readonly cwd: string }): string {
+  const own = host.env.PI_CODING_AGENT_SESSION_DIR
+  if (own !== undefined && own !== '') return own
+  return `${piFolder(host.env)}/sessions/--${cwd.replace(/^\//, '').replaceAll(/[/\\:]/g, '-')}--`
+}
+
+/** `sessions/--w--/2026-11-21T06-17-58-103Z_ID.jsonl` for a run in `/w`. */
+function sessionFiles(host: HostProbe, session: { readonly ref: string; readonly cwd: string }): readonly string[] {
+  const folder = sessionRoot(host, session)
+  return host
+    .list(folder)
+    .filter((name) => name.endsWith(`_${session.ref}.jsonl`))
+    .map((name) => `${folder}/${name}`)
+}

@@ -1,0 +1,52 @@
+// A run's conversation, kept for other hosts of its pool.
+
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { cidOf } from '../../lib/cid.ts'
+import { messageOf } from '../../lib/error-text.ts'
+import { isStorageTrouble } from '../../lib/storage-trouble.ts'
+import type { Harness } from '../harness/port.ts'
+import type { Bundle } from '../session/bundle.ts'
+import { pack, readBundle } from '../session/bundle.ts'
+import { redactorOf } from './agent.ts'
+import type { RunDeps } from './deps.ts'
+import type { RunRecord } from './record.ts'
+
+/** Where a run's conversation lies until the server has it. */
+export function conversationPathOf(runDir: string): string {
+  return join(runDir, 'conversation')
+}
+
+/**
+ * Keeps the conversation for other hosts, without secrets. Gives its content id, or null when it is not to be had or stays here: it can then be
+ * resumed on this host alone, and takes no work with it.
+ */
+export function keepConversation(deps: RunDeps, record: RunRecord, cwd: string): string | null {
+  const { state, runDir, attemptId } = record
+  const { harness } = record.prepared()
+  try {
+    const ref = state.ending?.sessionRef ?? null
+    const bundle = ref === null || !deps.sharesSessions ? null : bundleOf(deps, harness, { ref, cwd })
+    if (bundle === null) return null
+    const redact = redactorOf(deps, { assignment: state.assignment, harness, runDir })
+    const bytes = pack({ ...bundle, files: bundle.files.map(({ name, text }) => ({ name, text: redact(text) })) })
+    rmSync(conversationPathOf(runDir), { recursive: true, force: true }) // the agent may have put a folder or a pipe there
+    writeFileSync(conversationPathOf(runDir), bytes, { mode: 0o600 })
+    return cidOf(bytes)
+  } catch (error) {
+    if (isStorageTrouble(error)) throw error
+    deps.log.error({ attemptId, error: messageOf(error) }, 'conversation not kept')
+    return null
+  }
+}
+
+function bundleOf(
+  deps: RunDeps,
+  harness: Harness,
+  { ref, cwd }: { readonly ref: string; readonly cwd: string },
+): Bundle | null {
+  const host = deps.probe()
+  if (harness.sessionRoot === undefined) return null
+  const files = harness.sessionFiles?.(host, { ref, cwd }) ?? []
+  return readBundle({ harness: harness.name, ref }, harness.sessionRoot(host, { cwd }), files)
+}

@@ -1,0 +1,379 @@
+// One agent's conversation: what it prints becomes events, words for it and asks; what people answer becomes words for it. Each step is one
+// transaction of the journal, and only then does the agent hear of it: a restarted daemon goes on exactly there.
+
+import type { ApprovalRule } from '../../core/approval.ts'
+import { describeRule, ruleFor } from '../../core/approval.ts'
+import { messageOf } from '../../lib/error-text.ts'
+import type { Redactor } from '../../lib/redact.ts'
+import { redactEvent } from '../../lib/redact.ts'
+import type { EventBody } from '../../protocol/events.ts'
+import type { Assignment, FromDaemonBody } from '../../protocol/link.ts'
+import { oneLine } from '../harness/cut.ts'
+import type { Answer, Ask, Brief, Harness, Line, Reduced } from '../harness/port.ts'
+import type { Offsets } from '../journal/follow.ts'
+import type { Asked } from '../journal/talk.ts'
+import { holdDeadline, pokePump, releaseDeadline } from '../supervisor/run.ts'
+import { answerWords, foreignWords, mayAnswer } from './answer-words.ts'
+import { requestIdOf, requestOf, shownOptions, titleOf } from './ask.ts'
+import type { RunDeps } from './deps.ts'
+import { beyond, told } from './flood.ts'
+import type { Given } from './inbox.ts'
+import { flushInput, inputSize } from './input.ts'
+import { joined } from './joined.ts'
+import type { Mark } from './marks.ts'
+import { fitted, keepMark, linesBetween, marksBehind } from './marks.ts'
+
+export interface ConversationInput {
+  readonly assignment: Assignment
+  readonly runDir: string
+  readonly harness: Harness
+  readonly brief: Brief
+  readonly redact: Redactor
+  readonly rules: readonly ApprovalRule[]
+  /** Whom the host's owner lets answer, as `user:NAME` or `NAME`; null: whoever the server lets. */
+  readonly approvers: readonly string[] | null
+  /** How much of its standard input the agent was started with, bytes; null: not known. */
+  readonly inputBase: number | null
+  /** Called after each commit. */
+  onStep(step: StepDone): void
+  /** Called when a question of the daemon's own was answered; the journal's `calls` hold the answer under the call's key. */
+  onOwnAnswer?(call: string): void
+}
+
+/** What the daemon says and asks on the agent's behalf, beside the agent's own output: a call of the run's MCP server. */
+export interface OwnStep {
+  readonly events?: readonly EventBody[]
+  /** Goes to a person like an ask of the agent; its answer goes to the journal's `calls`. Its key is the call's. */
+  readonly ask?: Ask
+  /** The call of an ask that nobody waits for any more. */
+  readonly withdraw?: string
+  /** A call that is answered by this, and with what. */
+  readonly call?: KeptCall
+}
+
+interface KeptCall {
+  readonly key: string
+  readonly answer: unknown
+}
+
+export interface StepDone {
+  readonly events: readonly EventBody[]
+  /** Requests wait for a person: the agent's clocks stand still. */
+  readonly standing: boolean
+  /** The agent said its last word. */
+  readonly done: boolean
+}
+
+type Report =
+  | { readonly kind: 'request'; readonly body: FromDaemonBody<'request'> }
+  | { readonly kind: 'withdraw'; readonly body: FromDaemonBody<'withdraw'> }
+
+/** What one step came to, gathered before it is committed. */
+interface Step {
+  readonly events: EventBody[]
+  readonly send: string[]
+  readonly reports: Report[]
+  /** Keys of asks that changed. */
+  readonly touched: Set<string>
+  readonly calls: KeptCall[]
+  endInput: boolean
+  done: boolean
+}
+
+/** Keys of the daemon's own asks; no adapter's begin so. */
+const ownKey = 'capstan '
+const lostKey = 'lost '
+/** Read again by a restarted daemon at most, when nothing came of it. */
+const rarelyBytes = 8_388_608
+/** An adapter that asks again for each answer of a rule is broken; the rest goes to a person. */
+const maxRulesPerStep = 100
+
+export class Conversation {
+  readonly #deps: RunDeps
+  readonly #in: ConversationInput
+  readonly #asks: Map<string, Asked>
+  #parser: unknown
+  #reached: Offsets
+  #committedAt: Offsets
+  #done: boolean
+
+  /** Takes up where the journal stands. */
+  constructor(deps: RunDeps, input: ConversationInput) {
+    this.#deps = deps
+    this.#in = input
+    const { attemptId } = input.assignment
+    const cursor = deps.journal.cursor(attemptId)
+    this.#parser = cursor.parserState ?? input.harness.initial()
+    this.#reached = cursor.offsets
+    this.#committedAt = cursor.offsets
+    this.#asks = new Map(deps.journal.talk.asks(attemptId).map((asked) => [asked.key, asked]))
+    this.#done = deps.journal.talk.isDone(attemptId)
+  }
+
+  get parser(): unknown {
+    return this.#parser
+  }
+
+  get reached(): Offsets {
+    return this.#reached
+  }
+
+  /** What an earlier start of the daemon began: pieces whose commit a crash prevented, words that did not reach the agent, clocks. */
+  recover(): void {
+    this.#flush()
+    // Nothing was ever committed: then what was marked before the first output is lost, too.
+    const fresh = this.#deps.journal.cursor(this.#in.assignment.attemptId).parserState === undefined
+    for (const mark of marksBehind(this.#in.runDir, fresh ? null : this.#reached)) {
+      if (mark.given === undefined) {
+        this.lines(linesBetween(this.#in.runDir, this.#reached, mark.offsets), mark.offsets, mark)
+      } else this.give(mark.given, mark)
+    }
+    this.#setClocks()
+    this.#in.onStep({ events: [], standing: this.standing, done: this.#done })
+  }
+
+  /** True while a request waits for a person. */
+  get standing(): boolean {
+    return [...this.#asks.values()].some((asked) => asked.requestId !== null)
+  }
+
+  /** Whole lines of the agent, and where reading goes on. `again`: as an earlier start of the daemon cut and counted them. */
+  lines(lines: readonly Line[], offsets: Offsets, again?: Mark): void {
+    const step = newStep()
+    for (const line of lines) this.#absorb(this.#reduce(line), step)
+    const from = this.#reached
+    this.#reached = offsets
+    const shown = told(joined(step.events, this.#in.harness.plain === true), from, offsets)
+    // Of a flood nothing is told: where it was read to is written down now and then.
+    const idle = shown.length === 0 && isSilent(step)
+    if (idle && beyond(offsets) && advanced(this.#committedAt, offsets) < rarelyBytes) return
+    this.#commit(step, shown, again === undefined ? {} : { again })
+  }
+
+  /** What a person sent. What is known already, or answers nothing that waits, changes nothing. */
+  give(given: Given, again?: Mark): void {
+    const step = newStep()
+    const { talk } = this.#deps.journal
+    const { attemptId } = this.#in.assignment
+    if (given.kind === 'answer') {
+      const asked = [...this.#asks.values()].find(({ requestId }) => requestId === given.requestId)
+      if (asked === undefined) {
+        if (again !== undefined && !this.#knows(given.requestId)) this.#fill(given, again)
+        return
+      }
+      this.#answer(asked, given, step)
+    } else {
+      if (talk.heard(attemptId, given.seq)) return
+      step.events.push({ type: 'notice', message: oneLine(`${given.by}: ${given.text}`, 2_000) })
+      this.#absorb(this.#message(given.text), step)
+    }
+    this.#commit(step, step.events, again === undefined ? { given } : { given, again })
+  }
+
+  /** True when this request was asked by what the journal knows, answered or not. */
+  #knows(requestId: string): boolean {
+    const { attemptId } = this.#in.assignment
+    return [...this.#asks.values()].some(({ key, times }) =>
+      Array.from({ length: times }, (_, at) => requestIdOf(attemptId, key, at + 1)).includes(requestId),
+    )
+  }
+
+  /** Of a question whose memory was lost with the journal: what was told of its answer keeps its numbers. Once. */
+  #fill(given: Given & { readonly kind: 'answer' }, again: Mark): void {
+    const key = `${lostKey}${given.requestId}`
+    if (this.#asks.has(key)) return
+    const step = newStep()
+    this.#asks.set(key, { key, times: 0, requestId: null, title: '', options: [] })
+    step.touched.add(key)
+    this.#commit(step, [], { given, again })
+  }
+
+  /** The daemon's own words, in the order in which they come between the agent's. */
+  own({ events = [], ask, withdraw, call }: OwnStep): void {
+    const step = newStep()
+    step.events.push(...events)
+    if (ask !== undefined) this.#open({ ...ask, key: ownKey + ask.key }, step)
+    if (withdraw !== undefined) this.#withdraw(ownKey + withdraw, step)
+    if (call !== undefined) step.calls.push(call)
+    this.#commit(step, step.events, {})
+  }
+
+  /** The agent is gone: nobody needs to answer it any more. */
+  end(): void {
+    const open = [...this.#asks.values()].filter(({ requestId }) => requestId !== null)
+    if (open.length === 0) return
+    const step = newStep()
+    for (const { key } of open) this.#withdraw(key, step)
+    this.#commit(step, step.events, {})
+  }
+
+  #answer(asked: Asked, given: Given & { readonly kind: 'answer' }, step: Step): void {
+    const { by } = given
+    const chosen = asked.options.find(({ id }) => id === given.optionId) ?? null
+    const said = given.text === null || given.text.trim() === '' ? null : given.text
+    // The host's owner has the last word on who grants something; anybody may deny.
+    const silent = chosen === null && said === null
+    const heard = silent || chosen?.grants === 'deny' || mayAnswer(by, this.#in.approvers)
+    const [option, text] = heard ? [chosen, said] : [null, null]
+    const words = heard ? answerWords(asked, option?.label ?? null, { by, text }) : foreignWords(asked, by)
+    this.#close(asked, step)
+    step.events.push({ type: 'notice', message: words })
+    if (asked.key.startsWith(ownKey)) {
+      step.calls.push({ key: asked.key.slice(ownKey.length), answer: { label: option?.label ?? null, text } })
+    } else this.#absorb(this.#reduceAnswer({ key: asked.key, optionId: option?.id ?? null, text }), step)
+  }
+
+  #absorb(reduced: Reduced<unknown>, step: Step): void {
+    this.#parser = reduced.state
+    step.events.push(...reduced.events)
+    step.send.push(...(reduced.send ?? []))
+    if (reduced.endInput === true) step.endInput = true
+    if (reduced.done === true) step.done = true
+    for (const key of reduced.withdrawn ?? []) this.#withdraw(key, step)
+    for (const ask of reduced.asks ?? []) this.#open(ask, step)
+  }
+
+  /** A rule answers it at once; else it goes to a person. One that is open already is the same ask again. */
+  #open(ask: Ask, step: Step): void {
+    const { assignment, redact, rules } = this.#in
+    const before = this.#asks.get(ask.key)
+    if (before !== undefined && before.requestId !== null) return
+    const times = (before?.times ?? 0) + 1
+    const requestId = requestIdOf(assignment.attemptId, ask.key, times)
+    const title = titleOf(ask, redact)
+    const rule = step.touched.size < maxRulesPerStep ? ruleFor(ask.command, rules) : null
+    const allow = rule === null ? undefined : ask.options.find(({ grants }) => grants === 'allow')
+    const asked: Asked = { key: ask.key, times, requestId, title, options: shownOptions(ask, redact) }
+    step.touched.add(ask.key)
+    const event: EventBody = { type: 'request', requestId, kind: ask.kind, title }
+    if (rule !== null && allow !== undefined) {
+      this.#asks.set(ask.key, { ...asked, requestId: null })
+      step.events.push({ ...event, rule: describeRule(rule) })
+      this.#absorb(this.#reduceAnswer({ key: ask.key, optionId: allow.id, text: null }), step)
+      return
+    }
+    this.#asks.set(ask.key, asked)
+    step.events.push(event)
+    step.reports.push({ kind: 'request', body: requestOf(assignment, { ask, requestId, redact }) })
+  }
+
+  #withdraw(key: string, step: Step): void {
+    const asked = this.#asks.get(key)
+    if (asked === undefined || asked.requestId === null) return
+    const { attemptId, epoch } = this.#in.assignment
+    const { requestId } = asked
+    this.#close(asked, step)
+    step.events.push({ type: 'notice', message: `taken back: ${asked.title}` })
+    step.reports.push({ kind: 'withdraw', body: { attemptId, epoch, requestId } })
+  }
+
+  #close(asked: Asked, step: Step): void {
+    this.#asks.set(asked.key, { ...asked, requestId: null })
+    step.touched.add(asked.key)
+  }
+
+  /** Journalled as one; then the agent hears it, and its clocks stand or go. */
+  #commit(step: Step, shown: readonly EventBody[], how: { readonly given?: Given; readonly again?: Mark }): void {
+    const { assignment, runDir, redact } = this.#in
+    const { attemptId } = assignment
+    const { journal, clock, poke } = this.#deps
+    const { given, again } = how
+    const said = shown.map((event) => redactEvent(event, redact))
+    const events = again === undefined ? said : fitted(said, again.events)
+    const offsets = this.#reached
+    const at = clock.now()
+    if (again === undefined) keepMark(runDir, { offsets, events: events.length, given })
+    if (this.standing) holdDeadline(runDir, at)
+    journal.transaction(() => {
+      journal.commitLines({ attemptId, offsets, parserState: this.#parser, events, at })
+      this.#keep(step)
+      if (given?.kind === 'message') journal.talk.hear(attemptId, given.seq)
+      for (const { kind, body } of step.reports) journal.outbox.add(attemptId, kind, body, at)
+    })
+    this.#committedAt = offsets
+    if (step.done) this.#done = true
+    if (step.send.length > 0 || step.endInput) this.#flush()
+    if (step.touched.size > 0) this.#setClocks()
+    if (events.length + step.reports.length > 0) poke()
+    this.#in.onStep({ events, standing: this.standing, done: this.#done })
+    for (const { key } of step.calls) this.#in.onOwnAnswer?.(key)
+  }
+
+  #keep(step: Step): void {
+    const { assignment, runDir, inputBase } = this.#in
+    const { attemptId } = assignment
+    const { talk } = this.#deps.journal
+    for (const key of step.touched) {
+      const asked = this.#asks.get(key)
+      if (asked !== undefined) talk.keepAsk(attemptId, asked)
+    }
+    for (const { key, answer } of step.calls) this.#deps.journal.calls.keep(attemptId, key, answer)
+    if (step.done) talk.markDone(attemptId)
+    if (step.send.length === 0 && !step.endInput) return
+    const { end, ended } = talk.inputEnd(attemptId)
+    const at = end ?? inputBase ?? inputSize(runDir)
+    if (at === null || ended) {
+      // An adapter that talks to a CLI which does not listen: its words are lost, the run is not.
+      this.#deps.log.warn({ attemptId, lines: step.send.length }, 'agent takes no more input')
+      return
+    }
+    if (step.send.length > 0) talk.addInput(attemptId, { at, text: step.send.map((line) => `${line}\n`).join('') })
+    if (step.endInput) talk.endInput(attemptId)
+  }
+
+  #flush(): void {
+    const { assignment, runDir } = this.#in
+    const { attemptId } = assignment
+    if (inputSize(runDir) === null || !flushInput(this.#deps.journal.talk, attemptId, runDir)) return
+    pokePump(runDir).catch((error) => this.#deps.log.warn({ attemptId, error: messageOf(error) }, 'pump not poked'))
+  }
+
+  /** From the set of open asks alone, so that it may be repeated: several open at once hold the clock once. */
+  #setClocks(): void {
+    const { runDir } = this.#in
+    const now = this.#deps.clock.now()
+    if (this.standing) holdDeadline(runDir, now)
+    else releaseDeadline(runDir, now)
+  }
+
+  /** A line that the adapter cannot take, whatever it is, must not end the following of the others. */
+  #reduce(line: Line): Reduced<unknown> {
+    const raw: EventBody = { type: 'raw', stream: line.stream, line: line.text }
+    return this.#safely(raw, (harness, brief) => harness.reduce(this.#parser, line, brief))
+  }
+
+  #reduceAnswer(answer: Answer): Reduced<unknown> {
+    const failed: EventBody = {
+      type: 'notice',
+      level: 'warning',
+      message: 'the answer could not be given to the agent',
+    }
+    return this.#safely(failed, (harness, brief) => harness.answer?.(this.#parser, answer, brief))
+  }
+
+  #message(text: string): Reduced<unknown> {
+    const failed: EventBody = { type: 'notice', level: 'warning', message: 'this agent takes no words while it works' }
+    return this.#safely(failed, (harness, brief) => harness.message?.(this.#parser, text, brief))
+  }
+
+  #safely(instead: EventBody, act: (harness: Harness, brief: Brief) => Reduced<unknown> | undefined): Reduced<unknown> {
+    const { harness, brief } = this.#in
+    try {
+      return act(harness, brief) ?? { state: this.#parser, events: [instead] }
+    } catch {
+      return { state: this.#parser, events: [instead] }
+    }
+  }
+}
+
+function newStep(): Step {
+  return { events: [], send: [], reports: [], touched: new Set(), calls: [], endInput: false, done: false }
+}
+
+function isSilent({ send, reports, touched, endInput, done }: Step): boolean {
+  return send.length + reports.length + touched.size === 0 && !endInput && !done
+}
+
+function advanced(from: Offsets, to: Offsets): number {
+  return to.stdout + to.stderr - from.stdout - from.stderr
+}

@@ -1,0 +1,234 @@
+// The sandbox on Linux: bubblewrap with namespaces of its own for files, processes, network and users. docs/sandbox.md says what that holds.
+
+import { chmodSync, existsSync, lchownSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { Problem } from '../../core/problem.ts'
+import { cidOf } from '../../lib/cid.ts'
+import { giveFolders } from '../workspace/give.ts'
+import type { Workspace } from '../workspace/port.ts'
+import { homeInside, homePlaces } from './homes.ts'
+import type { Mount } from './mounts.ts'
+import { mountArguments, mountOf } from './mounts.ts'
+import { expandHome, hiddenPlaces, matching, objectStores, parentsInside, readablePlaces, realPath } from './places.ts'
+import type { Box, BoxRequest, HostPlaces } from './port.ts'
+import { gateScript, innerPort, startScript } from './scripts.ts'
+
+/** The proxy's script; beside this file in src and in dist, with the ending of this file. */
+export const proxyScript = join(
+  import.meta.dirname,
+  `proxy-process${import.meta.filename.endsWith('.ts') ? '.ts' : '.js'}`,
+)
+
+/** Where a use's box lies. The sandbox sees only its `net`. */
+export function boxFolder(runDir: string, use: BoxRequest['use']): string {
+  return join(runDir, 'box', use)
+}
+
+/** What the proxy refused so far, one JSON object a line. */
+export function deniedPath(runDir: string, use: BoxRequest['use']): string {
+  return join(boxFolder(runDir, use), 'denied')
+}
+
+/**
+ * Writes the box: bwrap's arguments into a file, because arguments of processes are everybody's to read. Only what exists is mounted, so
+ * that nothing is left on the host. Throws `workspace_failed` naming what was asked and cannot be.
+ */
+export function makeBox(request: BoxRequest, bwrap: string): Box {
+  const box = boxFolder(request.runDir, request.use)
+  const network = request.rules.length > 0
+  mkdirSync(join(box, 'net'), { recursive: true, mode: 0o700 })
+  const { mounts, notices } = mountsOf(request, box)
+  mustSee(request.cwd, mounts)
+  const write = (name: string, text: string) => writeFileSync(join(box, name), text, { mode: 0o600 })
+  write('empty', '')
+  write('cgroups', request.cgroups.map((folder) => `${folder}\n`).join(''))
+  if (network) write('rules.json', JSON.stringify(request.rules))
+  else for (const left of ['rules.json', 'net/proxy.sock']) rmSync(join(box, left), { force: true })
+  write('start', startScript({ network, limits: limitsOf(request) }))
+  write('gate', gateScript)
+  write(
+    'arguments',
+    allArguments(request, mountArguments(mounts, join(box, 'empty')))
+      .map((each) => `${each}\0`)
+      .join(''),
+  )
+  if (request.user !== null) lchownSync(request.runDir, request.user.uid, request.user.gid)
+  giveFolders(request.user, [join(request.runDir, 'box')])
+  return {
+    before: ['/bin/sh', join(box, 'gate'), bwrap, box, process.execPath, proxyScript],
+    env: boxEnvironment(request, network),
+    notices,
+  }
+}
+
+function allArguments(request: BoxRequest, mounts: readonly string[]): readonly string[] {
+  return [
+    '--unshare-all',
+    '--unshare-user',
+    '--disable-userns', // a namespace inside would give the agent abilities against the kernel
+    '--die-with-parent', // the supervisor, which outlives the daemon: nothing of a run is left without it
+    '--new-session', // no characters pushed into a terminal of the host
+    '--ro-bind',
+    '/',
+    '/',
+    '--dev',
+    '/dev',
+    '--proc',
+    '/proc',
+    ...mounts,
+    // from the profile, so from the server: such as LD_PRELOAD must not reach what runs outside
+    ...Object.entries(request.settings.env ?? {}).flatMap(([name, value]) => ['--setenv', name, value]),
+  ]
+}
+
+function mountsOf(
+  request: BoxRequest,
+  box: string,
+): { readonly mounts: readonly Mount[]; readonly notices: readonly string[] } {
+  const { workspace, settings, host, runDir } = request
+  const visible: Mount[] = [
+    ...hiddenPlaces(host),
+    ...readablePlaces(request),
+    ...homePlaces(request, box),
+    ...request.readable.filter((path) => existsSync(path)).map((path) => ({ kind: 'read' as const, path })),
+    { kind: 'write', path: workspace.path },
+    { kind: 'write', path: join(runDir, 'tmp') },
+    ...gitMounts(request),
+    ...carriedLinks(workspace),
+    ...writePlaces(settings.filesystem?.write ?? [], host),
+    ...cachePlaces(request),
+    { kind: 'read', path: '/run/capstan/start', source: join(box, 'start') },
+    { kind: 'read', path: '/run/capstan/net', source: join(box, 'net') },
+  ]
+  const deny = matching(settings.filesystem?.deny ?? [], request)
+  const hide = matching(settings.filesystem?.hide ?? [], request)
+  const covered = [...covers('empty', hide.paths, visible), ...covers('deny', deny.paths, visible)]
+  const pins = [...deny.paths, ...hide.paths]
+    .flatMap((path) => parentsInside(path, workspace.path))
+    .map((path) => ({ kind: 'write' as const, path }))
+  return { mounts: [...visible, ...pins, ...covered], notices: [...deny.notices, ...hide.notices] }
+}
+
+/** What a hidden folder holds is not there already. */
+function covers(kind: 'deny' | 'empty', paths: readonly string[], visible: readonly Mount[]): readonly Mount[] {
+  return paths
+    .filter((path) => mountOf(path, visible)?.kind !== 'hidden')
+    .map((path) => ({ kind, path, folder: statSync(path).isDirectory() }))
+}
+
+/** A worktree's git folder is the run's own clone, with the repository's objects to read; a shared checkout's cannot be written at all. */
+function gitMounts({ workspace }: BoxRequest): readonly Mount[] {
+  const { mode, path, commonDir, objectDir, cloneDir } = workspace
+  switch (mode) {
+    case 'scratch':
+      return []
+    case 'shared': {
+      const folders = [join(path, '.git'), ...(commonDir === null ? [] : [commonDir])]
+      return folders
+        .map(realPath)
+        .filter((each) => each !== null)
+        .map((each) => ({ kind: 'read', path: each }))
+    }
+    case 'worktree': {
+      if (cloneDir == null) throw new Error(`${path} has no git folder for a sandbox`)
+      const lfs = commonDir === null ? null : realPath(join(commonDir, 'lfs'))
+      const stores = [...objectStores(objectDir), ...(lfs === null ? [] : [lfs])]
+      return [
+        ...stores.map((each) => ({ kind: 'read' as const, path: each })),
+        { kind: 'write', path: cloneDir },
+        { kind: 'read', path: join(path, '.git'), source: join(dirname(cloneDir), 'gitfile') },
+      ]
+    }
+  }
+}
+
+/** Ignored folders of the checkout that the workspace links to, such as installed packages: the checkout itself is hidden. */
+function carriedLinks({ carried, path }: Workspace): readonly Mount[] {
+  return carried
+    .filter(({ cid }) => cid === null)
+    .map((each) => realPath(join(path, each.path)))
+    .filter((real) => real !== null && !real.startsWith(`${path}/`))
+    .map((real) => ({ kind: 'read', path: real ?? '' }))
+}
+
+/** Never what holds the host's own things: then they would be there again. */
+function writePlaces(asked: readonly string[], host: HostPlaces): readonly Mount[] {
+  return asked.map((each) => {
+    const path = realPath(expandHome(each, host.home))
+    if (path === null) {
+      throw new Problem(
+        'workspace_failed',
+        `the sandbox cannot make ${each} writable: it is not on this host; make it, or drop it.`,
+      )
+    }
+    const own = [host.home, host.dataDir, host.capstanHome].map((folder) => realPath(folder) ?? folder)
+    const wrong = own.find(
+      (folder) =>
+        folder === path || folder.startsWith(`${path}/`) || (path.startsWith(`${folder}/`) && folder !== own[0]),
+    )
+    if (wrong === undefined && path !== '/') return { kind: 'write', path }
+    throw new Problem(
+      'workspace_failed',
+      `the sandbox cannot make ${each} writable: it holds, or lies in, ${wrong ?? '/'}; name another folder.`,
+    )
+  })
+}
+
+/** One folder per repository and cache: what one repository's packages leave there, another's never run. */
+function cachePlaces({ settings, host, cacheDir, user }: BoxRequest): readonly Mount[] {
+  return (settings.caches ?? []).map((each) => {
+    const path = expandHome(each, realPath(host.home) ?? host.home)
+    const source = join(cacheDir, `${basename(path)}-${cidOf(each).slice('sha256-'.length, 'sha256-'.length + 8)}`)
+    mkdirSync(source, { recursive: true, mode: 0o700 })
+    if (user !== null) {
+      for (const above of [dirname(cacheDir), cacheDir]) chmodSync(above, 0o711) // to be passed through, not looked at
+      lchownSync(source, user.uid, user.gid)
+    }
+    return { kind: 'write', path: realPath(path) ?? path, source }
+  })
+}
+
+function mustSee(cwd: string, mounts: readonly Mount[]): void {
+  const mount = mountOf(cwd, mounts)
+  if (mount?.kind === 'write') return
+  throw new Problem(
+    'workspace_failed',
+    `the working folder ${cwd} would not be there in the sandbox; allow it, or work elsewhere.`,
+  )
+}
+
+function limitsOf({ rlimits }: BoxRequest): readonly string[] {
+  const { pids, dataBytes, fileBytes } = rlimits
+  return [
+    ...(pids === null ? [] : [`--nproc=${pids}`]),
+    ...(dataBytes === null ? [] : [`--data=${dataBytes}`]),
+    ...(fileBytes === null ? [] : [`--fsize=${fileBytes}`]),
+  ]
+}
+
+/** Sockets of the session outside, and the host's own way out. */
+const dropped = /^(XDG_RUNTIME_DIR|DBUS_.*|SSH_.*|TMUX.*|(HTTP|HTTPS|ALL|NO)_PROXY)$/i
+
+function boxEnvironment({ env, host }: BoxRequest, network: boolean): Record<string, string> {
+  const kept = Object.entries(env).filter(([name]) => !dropped.test(name))
+  return {
+    ...Object.fromEntries(kept),
+    HOME: homeInside(host.home),
+    GIT_OPTIONAL_LOCKS: '0',
+    ...(network ? proxied : {}),
+  }
+}
+
+const proxyUrl = `http://127.0.0.1:${innerPort}`
+const proxied: Readonly<Record<string, string>> = {
+  HTTP_PROXY: proxyUrl,
+  HTTPS_PROXY: proxyUrl,
+  ALL_PROXY: proxyUrl,
+  http_proxy: proxyUrl,
+  https_proxy: proxyUrl,
+  all_proxy: proxyUrl,
+  NO_PROXY: '',
+  no_proxy: '',
+  NODE_USE_ENV_PROXY: '1', // Node's own fetch asks for it
+  GIT_SSH_COMMAND: `ssh -o ProxyCommand="socat - PROXY:127.0.0.1:%h:%p,proxyport=${innerPort}"`,
+}

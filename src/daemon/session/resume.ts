@@ -1,0 +1,108 @@
+// Whether a run can go on with an earlier conversation, and with what: decided before its agent starts, and kept with the run.
+
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import { Problem } from '../../core/problem.ts'
+import type { Continuation } from '../../protocol/session.ts'
+import type { Harness, HostProbe } from '../harness/port.ts'
+import { RunRefused } from '../run/refused.ts'
+import { preparedWorkspace } from '../workspace/prepare.ts'
+import type { Bundle } from './bundle.ts'
+import { copied, readBundle, unpack, writeBundle } from './bundle.ts'
+
+/** What of earlier work an agent starts with. */
+export interface Resumed {
+  /** The agent's own id of the conversation it goes on with; null: a fresh one. */
+  readonly sessionRef: string | null
+  /** Told to the agent before its prompt; empty: nothing. */
+  readonly preface: string
+  readonly notices: readonly string[]
+}
+
+export interface ResumeInput {
+  readonly continuation: Continuation
+  readonly harness: Harness
+  readonly host: HostProbe
+  readonly stateDir: string
+  /** Where the agent will work. */
+  readonly cwd: string
+  /** The folder within the workspace, as repo.toml names it; the earlier agent worked in the same. */
+  readonly subfolder: string | null
+  /** Bytes of the server's. */
+  fetch(cid: string): Promise<Uint8Array>
+  /** What the agent should know of its files. */
+  readonly drift: readonly string[]
+}
+
+/** Throws `RunRefused` with `not_resumable` when the conversation cannot be had and no handoff was asked for. */
+export async function resume(input: ResumeInput): Promise<Resumed> {
+  const { continuation, harness, drift } = input
+  const told = drift.map((each) => `Note: ${each}\n\n`).join('')
+  if (harness.sessionFiles === undefined && harness.sessionRoot === undefined) {
+    const noMemory = `${harness.name} keeps no conversation: only the files are gone on with`
+    return { sessionRef: null, preface: told, notices: [...drift, noMemory] }
+  }
+  const found = await conversation(input)
+  if (typeof found !== 'string') return { sessionRef: found.ref, preface: told, notices: drift }
+  if (!continuation.handoff) {
+    const remedy = 'continue it with --handoff to begin a fresh conversation with a summary'
+    throw new RunRefused(
+      'not_resumable',
+      `the conversation of ${continuation.taskId} cannot be resumed: ${found}; ${remedy}`,
+    )
+  }
+  const preface = `You take over from an earlier agent; its work is in the files here.\n\n${continuation.summary}\n\n`
+  const notice = `handed over with a summary, because the conversation cannot be resumed: ${found}`
+  return { sessionRef: null, preface: `${preface}${told}What to do now:\n\n`, notices: [...drift, notice] }
+}
+
+/** The id to resume by, or why there is none. */
+async function conversation(input: ResumeInput): Promise<{ readonly ref: string } | string> {
+  const { continuation, harness, host, cwd } = input
+  const { sessionRef: ref, mode } = continuation
+  if (ref === null) return 'the agent told no id of it'
+  if (continuation.harness !== harness.name) return `it is one of ${continuation.harness}, not of ${harness.name}`
+  const before = seat(input)
+  const local = before === null ? [] : (harness.sessionFiles?.(host, { ref, cwd: before }) ?? [])
+  const root = harness.sessionRoot?.(host, { cwd }) ?? null
+  if (root === null) {
+    if (mode === 'fork') return `a conversation of ${harness.name} cannot be copied`
+    return local.length > 0 ? { ref } : `${harness.name} keeps it on the host ${continuation.daemonId} alone`
+  }
+  const bundle = bundleOf(input, { ref, before, files: local }) ?? (await fetched(input))
+  if (typeof bundle === 'string') return bundle
+  const own = mode === 'fork' ? copied(bundle, randomUUID()) : bundle
+  writeBundle(own, root)
+  return { ref: own.ref }
+}
+
+/** Where the earlier agent worked, if that was on this host. */
+function seat({ continuation, stateDir, subfolder }: ResumeInput): string | null {
+  const path = preparedWorkspace(stateDir, continuation.attemptId)?.path ?? null
+  return path === null || subfolder === null ? path : join(path, subfolder)
+}
+
+interface Local {
+  readonly ref: string
+  readonly before: string | null
+  readonly files: readonly string[]
+}
+
+function bundleOf({ harness, host }: ResumeInput, { ref, before, files }: Local): Bundle | null {
+  const root = before === null ? null : (harness.sessionRoot?.(host, { cwd: before }) ?? null)
+  return root === null ? null : readBundle({ harness: harness.name, ref }, root, files)
+}
+
+async function fetched({ continuation, harness, fetch }: ResumeInput): Promise<Bundle | string> {
+  const { sessionCid, sessionRef, daemonId } = continuation
+  if (sessionCid === null) return `only the host ${daemonId} has it, and did not upload it`
+  try {
+    const bundle = unpack(await fetch(sessionCid))
+    if (bundle.harness === harness.name && bundle.ref === sessionRef) return bundle
+    return 'what the server keeps is another conversation'
+  } catch (error) {
+    if (error instanceof Problem && ['invalid_request', 'not_found', 'forbidden'].includes(error.code))
+      return error.detail
+    throw error
+  }
+}
