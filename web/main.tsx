@@ -7,6 +7,7 @@ import { createRoot } from 'react-dom/client'
 import { cache } from './data/server.ts'
 import { router } from './routes.tsx'
 import { applyTheme } from './shell/theme.ts'
+import './style.css'
 
 applyTheme()
 const root = document.getElementById('root')

@@ -10,8 +10,15 @@ const root = createRootRoute({ component: Shell, notFoundComponent: Missing })
 
 const board = createRoute({ getParentRoute: () => root, path: '/', component: Board, validateSearch: readFilter })
 
-export type TaskTab = 'transcript' | 'changes' | 'checks' | 'attempts' | 'details'
-const tabs: readonly string[] = ['transcript', 'changes', 'checks', 'attempts', 'details'] satisfies TaskTab[]
+export type TaskTab = 'terminal' | 'transcript' | 'changes' | 'checks' | 'attempts' | 'details'
+const tabs: readonly string[] = [
+  'terminal',
+  'transcript',
+  'changes',
+  'checks',
+  'attempts',
+  'details',
+] satisfies TaskTab[]
 
 const task = createRoute({
   getParentRoute: () => root,
@@ -32,6 +39,8 @@ const inbox = createRoute({
 const compose = createRoute({
   getParentRoute: () => root,
   path: '/new',
+  // Other fields are read from the address as it is: a prompt may look like JSON.
+  validateSearch: ({ template }): { template?: string } => (typeof template === 'string' ? { template } : {}),
   component: lazyRouteComponent(() => import('./compose/new-task.tsx'), 'NewTask'),
 })
 

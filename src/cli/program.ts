@@ -156,9 +156,12 @@ function readOptions(specs: readonly OptionSpec[], command: Command): Readonly<R
     )
     if (name === undefined) continue
     const raw: unknown = command.getOptionValue(camel(name))
-    const reading = readValue(spec, raw)
+    // An empty one of several, such as an unset variable, would go unnoticed.
+    const blank = Array.isArray(raw) && raw.some((item) => String(item).trim() === '')
+    const reading = blank ? ({ ok: false, expected: 'a text that is not empty' } as const) : readValue(spec, raw)
     if (reading.ok) options[camel(spec.name)] = reading.value
-    else throw new Problem('usage', `--${name} must be ${reading.expected}, not "${[raw].flat().join(' ')}"`)
+    else
+      throw new Problem('usage', `--${name} must be ${reading.expected}, not "${blank ? '' : [raw].flat().join(' ')}"`)
   }
   return options
 }

@@ -87,6 +87,11 @@ export const entries: readonly Entry[] = [
     load: async () => (await import('./identity/verbs.ts')).whoami,
   },
   {
+    name: 'config',
+    summary: 'Carry this machine’s settings to another',
+    load: async () => (await import('./identity/verbs.ts')).config,
+  },
+  {
     name: 'doctor',
     summary: 'Find what is wrong here, with remedies',
     load: async () => (await import('./identity/verbs.ts')).doctor,

@@ -87,12 +87,13 @@ function fits({ argsPrefix = [], argsExcludes = [] }: ApprovalRule, args: readon
 
 /**
  * True when an argument is the excluded one, also in the other ways in which programs read it: `--force=x`, `--for` for `--force`, and `-xf`
- * for `-f`. Rather once too often: then a person is asked.
+ * for `-f`, and `HEAD:main`, `+main` or `refs/heads/main` for `main`. Rather once too often: then a person is asked.
  */
 function holds(arg: string, excluded: string): boolean {
   const [name = ''] = arg.split('=')
   if (arg === excluded || name === excluded) return true
   if (excluded.startsWith('--')) return name.length > 2 && excluded.startsWith(name)
   if (/^-[^-]$/.test(excluded)) return /^-[^-]/.test(arg) && arg.includes(excluded.charAt(1))
-  return excluded.startsWith('-') && arg.startsWith(excluded)
+  if (excluded.startsWith('-')) return arg.startsWith(excluded)
+  return arg.split(/[/:+=,@]/).includes(excluded)
 }

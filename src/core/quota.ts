@@ -17,6 +17,9 @@ const maxSpreadMs = 60_000
 /** A task that met a limit on so many hosts in a row waits for its time: each visit costs a start of an agent. */
 export const maxMoves = 8
 
+/** A monthly limit and a day: what is further away was read wrongly. */
+export const farthestMs = 2_764_800_000
+
 export interface Met {
   /** When the quota returns, as the agent or its host said; null: nobody knows. */
   readonly resetAt: number | null
@@ -30,7 +33,7 @@ export function parkedUntil(task: Task, { resetAt, now, quotaMs }: Met): number 
   // A time that has passed was told late: once it is believed, the second time it is no help.
   const stale = resetAt !== null && resetAt <= now
   if (stale && metInARow(task) === 0) return now
-  const at = resetAt === null || stale ? now + blindWait(metInARow(task), quotaMs) : resetAt
+  const at = resetAt === null || stale ? now + blindWait(metInARow(task), quotaMs) : Math.min(resetAt, now + farthestMs)
   return Math.round(at + spread(task.id, at - now))
 }
 

@@ -12,7 +12,7 @@ import { makeHostProbe } from './harness/probe.ts'
 import { makeRegistry } from './harness/registry.ts'
 import { readSecretDir } from './harness/secret-dir.ts'
 import { customTables } from './harness/tables.ts'
-import { hostAuthor } from './host-author.ts'
+import { readIdentity } from './identity.ts'
 import type { Journal } from './journal/journal.ts'
 import { openJournal } from './journal/journal.ts'
 import { Loops } from './loops.ts'
@@ -73,35 +73,22 @@ async function startLocked(options: DaemonOptions, state: StateFolder, unlock: (
   const settings = readQuotaSettings(join(home, 'daemon.toml'))
   const quota = new Quota({ state, harnesses, settings, clock, log, probe })
   const mark: Quota['mark'] = (found) => quota.mark(found)
-  const { profiles } = options
   const sandbox = await openSandboxHost(probe(), runAs, clock)
-  const offering = new Offering({
-    registryPath,
-    harnesses,
-    profiles,
-    policy,
-    sandboxProblem: sandbox.problem,
-    client,
-    clock,
-    log,
-    probe,
-    mark,
-  })
+  const { profiles } = options
+  const shared = { clock, log, registryPath, harnesses, policy, probe }
+  const offering = new Offering({ ...shared, profiles, sandboxProblem: sandbox.problem, client, mark })
+  const identity = await readIdentity({ home, name: options.identity, env: options.env, cwd: options.dataDir })
   const journal = openedJournal(options, state)
   const deps: Omit<RunDeps, 'changed' | 'poke'> = {
-    clock,
-    log,
+    ...shared,
     env,
     state,
     journal,
-    registryPath,
-    harnesses,
     found: () => offering.parts.harnesses,
-    probe,
     secrets,
-    policy,
     quota,
-    author: await hostAuthor(options.env, options.dataDir),
+    author: identity.author,
+    authorInRuns: identity.named,
     containment: await chooseContainment(clock),
     sandbox,
     places: { dataDir: options.dataDir, capstanHome: home, secretDir: options.secretDir },

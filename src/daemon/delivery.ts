@@ -1,8 +1,8 @@
 // Sends what the outbox holds: a report that names a patch or a conversation goes only after these are at the server.
 
-import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Client } from '../client/client.ts'
+import { readPlain } from '../lib/plain-file.ts'
 import type { FromDaemonBody, FromDaemonReply } from '../protocol/link.ts'
 import type { OutboxKind } from './journal/outbox-rows.ts'
 import type { Link } from './link/link.ts'
@@ -32,5 +32,6 @@ export async function deliverMessage<K extends OutboxKind>(
 
 /** Content addressed: sending it again changes nothing. */
 async function upload({ client }: DeliveryDeps, path: string, cid: string | null): Promise<void> {
-  if (cid !== null && existsSync(path)) await client.putBlob(cid, readFileSync(path))
+  const bytes = cid === null ? null : readPlain(path)
+  if (cid !== null && bytes !== null) await client.putBlob(cid, bytes)
 }

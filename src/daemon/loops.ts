@@ -10,6 +10,7 @@ import { beginBoot } from './boot.ts'
 import { Claiming } from './claiming.ts'
 import { deliverMessage } from './delivery.ts'
 import type { Ended } from './errand.ts'
+import { asOurs, exitCodeOf } from './exit-code.ts'
 import { Cleaning } from './gc/cleaning.ts'
 import type { Retention } from './gc/retention.ts'
 import { Heartbeat } from './heartbeat.ts'
@@ -31,6 +32,7 @@ import { Runs } from './runs.ts'
 import type { StateFolder } from './state-folder.ts'
 import type { Systemd } from './systemd.ts'
 import { systemdOf } from './systemd.ts'
+import { Terminals } from './terminal/terminals.ts'
 
 export interface LoopsInput {
   readonly options: DaemonOptions
@@ -61,6 +63,7 @@ export class Loops {
   readonly #claiming: Claiming
   readonly #sender: Sender
   readonly #cleaning: Cleaning
+  readonly #terminals: Terminals
   readonly #registered = Promise.withResolvers<string>()
   readonly #done = Promise.withResolvers<Ended>()
   #draining = false
@@ -88,10 +91,12 @@ export class Loops {
       beatMs: (reply) => options.heartbeatIntervalMs ?? reply.heartbeatIntervalMs,
       onRegistered: (reply) => this.#onRegistered(reply),
       onPush: (push) => this.#onPush(push),
+      onOrder: (order) => this.#terminals.order(order),
     })
     const now = { changed: () => this.#heartbeat.nudge(), poke: () => this.#sender.poke() }
     const tools = toolsHost({ key: state.key, policy: deps.policy, link: this.#link })
-    const runDeps: RunDeps = { ...deps, ...now, tools }
+    this.#terminals = new Terminals({ ...deps, link: this.#link })
+    const runDeps: RunDeps = { ...deps, ...now, tools, terminals: this.#terminals }
     this.#runs = new Runs({ deps: runDeps, maxAgents: this.#maxAgents, onRoom: () => this.#claiming.changed() })
     this.#heartbeat = new Heartbeat({
       link: this.#link,
@@ -115,6 +120,7 @@ export class Loops {
         return deliverMessage({ link: this.#link, client, runs: state.runs }, kind, withheld(deps.policy.upload, body))
       },
       onLost: (attemptId, detail) => this.#runs.reconcile({ lost: [{ attemptId, detail }], cancelled: [] }),
+      onNotAsked: (attemptId, requestId) => this.#runs.deny(attemptId, requestId),
       onAcknowledged: (attemptId, kind) => {
         if (kind === 'request' || kind === 'withdraw') return
         this.#runs.delivered(attemptId)
@@ -147,6 +153,7 @@ export class Loops {
     await offering.survey(signal)
     this.#look()
     this.#runs.recover()
+    this.#own(this.#terminals.sweep(this.#runs.ids), 'terminals')
     this.#own(this.#keepLink(), 'link')
     const daemonId = await this.#registered.promise
     this.#own(this.#heartbeat.keep(signal), 'heartbeat')
@@ -192,6 +199,7 @@ export class Loops {
       this.#sender.poke()
       await Promise.race([this.#sender.settled(), clock.sleep(flushMs, this.#stop.signal).catch(() => {})])
     }
+    this.#terminals.close()
     this.#stop.abort(new Error('the daemon stopped'))
     await this.#link.close()
   }
@@ -252,6 +260,9 @@ export class Loops {
         break
       case 'cancel':
         this.#runs.cancel(push.body.attemptId)
+        break
+      case 'finish':
+        if (!this.#runs.finish(push.body.attemptId, push.body.by)) return
         break
       case 'drain':
         this.#setDraining(push.body.on)
@@ -377,19 +388,4 @@ export class Loops {
       this.#done.resolve({ exitCode: 75 })
     })
   }
-}
-
-/** A name that the server does not know is this host's own configuration. */
-function asOurs(error: unknown): unknown {
-  const named = error instanceof Problem && (error.code === 'unknown_pool' || error.code === 'unknown_profile')
-  return named ? new Problem('configuration', error.detail, { cause: error }) : error
-}
-
-/** SPEC 6: 5 another daemon has this id, 7 version too old, 77 not authorised, 69 server unreachable, 78 configuration. */
-function exitCodeOf(error: unknown): number {
-  if (!(error instanceof Problem)) return 75
-  if (error.code === 'daemon_running') return 5
-  if (error.code === 'protocol_unsupported') return 7
-  if (['unauthorized', 'forbidden', 'pool_connector_mismatch'].includes(error.code)) return 77
-  return error.code === 'not_connected' ? 69 : 78
 }

@@ -120,6 +120,30 @@ export class Runs {
     await this.#live.get(attemptId)?.run.give(given)
   }
 
+  /** Nobody will ever be asked: denied, as if nobody had answered in time. */
+  deny(attemptId: string, requestId: string): void {
+    const denied = { kind: 'answer', requestId, optionId: null, text: null, by: 'server' } as const
+    this.give(attemptId, denied).catch((error) =>
+      this.#options.deps.log.error({ attemptId, error: messageOf(error) }, 'request not denied'),
+    )
+  }
+
+  /** False: it could not be written down. A run that is over has nothing to finish. */
+  finish(attemptId: string, by: string): boolean {
+    try {
+      this.#live.get(attemptId)?.run.finish(by)
+      return true
+    } catch (error) {
+      this.#options.deps.log.error({ attemptId, error: messageOf(error) }, 'run not finished')
+      return false
+    }
+  }
+
+  /** Every run that is not reported yet. */
+  get ids(): ReadonlySet<string> {
+    return new Set(this.#live.keys())
+  }
+
   cancel(attemptId: string): void {
     this.#live.get(attemptId)?.run.stop('cancelled', '')
   }

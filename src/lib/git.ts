@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs'
 import { isAbsolute } from 'node:path'
 import { Problem } from '../core/problem.ts'
+import type { Env } from './env.ts'
 import { processEnv } from './env.ts'
 import type { ExecResult } from './exec.ts'
 import { exec } from './exec.ts'
@@ -33,6 +34,13 @@ export interface GitOptions {
 export interface GitAuthor {
   readonly name: string
   readonly email: string
+  /** Its key: a file for ssh, an id for openpgp. `commit-tree` signs with it when given `signArgs`. */
+  readonly signing?: { readonly format: 'ssh' | 'openpgp'; readonly key: string }
+}
+
+/** For `commit-tree`: sign where the author has a key. */
+export function signArgs({ signing }: GitAuthor): readonly string[] {
+  return signing === undefined ? [] : ['-S']
 }
 
 /** Long enough for `add` or a checkout of a very large repository, short enough that a hung disk is noticed. */
@@ -164,8 +172,23 @@ function environment(options: GitOptions): Record<string, string | undefined> {
     GIT_INDEX_FILE: options.indexFile,
     GIT_OBJECT_DIRECTORY: options.objectDir,
     ...(options.configuration === 'user' ? userFiles(host) : noFiles),
-    ...configVariables({ ...fixedConfig, ...ownership, ...options.config }),
+    ...signingAgents(author, host),
+    ...configVariables({ ...fixedConfig, ...ownership, ...options.config, ...signingConfig(author) }),
   }
+}
+
+/** The programs are named, so that no configuration names others. */
+function signingConfig({ signing }: GitAuthor): Record<string, string> {
+  if (signing === undefined) return {}
+  const programs = { 'gpg.program': 'gpg', 'gpg.openpgp.program': 'gpg', 'gpg.ssh.program': 'ssh-keygen' }
+  return { ...programs, 'gpg.format': signing.format, 'user.signingKey': signing.key }
+}
+
+/** Where a key with a passphrase is unlocked. */
+function signingAgents({ signing }: GitAuthor, host: Env): Record<string, string | undefined> {
+  if (signing === undefined) return {}
+  const { HOME = '/nonexistent', GNUPGHOME = `${HOME}/.gnupg`, SSH_AUTH_SOCK } = host
+  return { GNUPGHOME, SSH_AUTH_SOCK }
 }
 
 const noFiles = { HOME: '/nonexistent', GIT_CONFIG_NOSYSTEM: '1', GIT_CONFIG_GLOBAL: '/dev/null' }

@@ -21,7 +21,16 @@ export function makeRedactor(secrets: Readonly<Record<string, string>>): Redacto
   const forms = [...names.keys()].sort((a, b) => b.length - a.length)
   // A lookahead finds matches that overlap, too: "abcdef" and "defghi" in "abcdefghi" must both go. Longest first at each place.
   const anywhere = new RegExp(`(?=(${forms.map((form) => escaped(form)).join('|')}))`, 'g')
-  return (text) => (text.length < minSecretLength ? text : replaced(text, anywhere, names))
+  return (text) => (text.length < minSecretLength ? text : withoutHalves(replaced(text, anywhere, names), names))
+}
+
+/**
+ * For text that comes in pieces: how many characters at a piece's end may be the beginning of a secret that the next piece completes. Keep those
+ * back until then, or until nothing comes.
+ */
+export function makeTailWatch(secrets: Readonly<Record<string, string>>): (text: string) => number {
+  const forms = [...new Set(Object.values(secrets).flatMap(formsOf))]
+  return (text) => forms.reduce((most, form) => Math.max(most, beginningAtEnd(text, form)), 0)
 }
 
 /** Redacts every string in a JSON value, keys included; used on events before they leave the host. */
@@ -58,6 +67,29 @@ function replaced(text: string, anywhere: RegExp, names: ReadonlyMap<string, str
     done = end
   }
   return out + text.slice(done)
+}
+
+/** A line that was made short may end within a secret: its beginning, right before the mark of the cut, goes too. */
+function withoutHalves(text: string, names: ReadonlyMap<string, string>): string {
+  if (!text.includes('…')) return text
+  const pieces = text.split('…')
+  return pieces.map((piece, at) => (at === pieces.length - 1 ? piece : withoutHalf(piece, names))).join('…')
+}
+
+function withoutHalf(text: string, names: ReadonlyMap<string, string>): string {
+  const longest = { length: minSecretLength - 1, name: '' }
+  for (const [form, name] of names) {
+    const length = beginningAtEnd(text, form)
+    if (length > longest.length) Object.assign(longest, { length, name })
+  }
+  return longest.name === '' ? text : `${text.slice(0, text.length - longest.length)}[redacted ${longest.name}]`
+}
+
+/** How many characters at the text's end are the beginning of the form, but not all of it. */
+function beginningAtEnd(text: string, form: string): number {
+  for (let length = Math.min(form.length - 1, text.length); length > 0; length -= 1)
+    if (text.endsWith(form.slice(0, length))) return length
+  return 0
 }
 
 function escaped(text: string): string {

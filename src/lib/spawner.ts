@@ -1,8 +1,8 @@
 // A small shell that forks for a large process. A fork copies its parent's page tables: from a process of 1.6 GB that takes 60 ms and more,
 // in which the event loop stands still, and from a fresh one still longer than the way through this shell of less than a megabyte.
 
-import type { ChildProcess } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import type { Readable, Writable } from 'node:stream'
 
 export interface SpawnRequest {
   readonly file: string
@@ -12,6 +12,16 @@ export interface SpawnRequest {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Appended to; must be there. */
   readonly logPath: string
+}
+
+/** The part of a child process that is used here. */
+interface Shell {
+  readonly stdin: Writable | null
+  readonly stdout: Readable | null
+  once(event: 'error', then: (error: Error) => void): unknown
+  once(event: 'close', then: () => void): unknown
+  kill(signal: 'SIGKILL'): boolean
+  unref(): void
 }
 
 /** Starting a program is a matter of milliseconds; a host that needs this long has other troubles, ms. */
@@ -36,13 +46,13 @@ interface Waiting {
 
 /** One such shell. It ends when this process does, whichever way: its standard input is then at its end. */
 export class Spawner {
-  readonly #make: () => ChildProcess
-  #shell: ChildProcess | null = null
+  readonly #make: () => Shell
+  #shell: Shell | null = null
   #starts = 0
   #waiting: Waiting[] = []
 
   /** `make` starts `/bin/sh -s` with pipes as standard input and output, nothing in its environment, and a folder that stays. */
-  constructor(make: () => ChildProcess) {
+  constructor(make: () => Shell) {
     this.#make = make
   }
 
@@ -68,7 +78,7 @@ export class Spawner {
     this.#shell = null
   }
 
-  #open(): ChildProcess {
+  #open(): Shell {
     const shell = this.#make()
     const waiting: Waiting[] = []
     let text = ''

@@ -9,6 +9,6 @@ export const auditLine = z.object({
   at: instant,
   actor: z.string().describe('user:NAME, daemon:NAME or server'),
   operation: z.string().describe('As /openapi.json calls it'),
-  target: z.string().nullable().describe('The id or name in its path'),
+  target: z.string().nullable().describe('The id or name in its path, else the id of what it made'),
 })
 export type AuditLine = z.infer<typeof auditLine>

@@ -156,7 +156,7 @@ export const profileSettings = z.strictObject({
     .optional()
     .describe('How long a person has to answer; default 10 h. Then it is denied'),
   sessionTtlMs: span.optional().describe('How long after its last task a conversation may be gone on with'),
-  workspaceTtlMs: span.optional().describe('How long the host keeps a run’s folder at least'),
+  workspaceTtlMs: span.optional().describe('How long a run’s folder is kept; the host’s own retention may be shorter'),
   context: contextList.optional().describe('Texts that every agent with this profile is given'),
 })
 export type ProfileSettings = z.infer<typeof profileSettings>

@@ -4,7 +4,7 @@
 import { z } from 'zod'
 import type { AttemptReason } from '../core/reason.ts'
 import { attemptReasons } from '../core/reason.ts'
-import { attachment, contextEntry } from './context.ts'
+import { attachment, contextEntry, thinkingLevel } from './context.ts'
 import { errorClass, numberedEvent, usage } from './events.ts'
 import { daemonOffer, profile } from './fleet.ts'
 import { durationMs, instant, limits } from './names.ts'
@@ -50,6 +50,7 @@ const taskToRun = z.object({
   stallTimeoutMs: durationMs.default(defaultStallMs),
   outputSchema: outputSchema.nullable().default(null),
   onRateLimit: onRateLimit.nullable().default(null),
+  thinkingLevel: thinkingLevel.nullable().default(null),
   context: z.array(contextEntry).default([]),
   attachments: z.array(attachment).default([]),
 })

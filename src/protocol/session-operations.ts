@@ -8,7 +8,7 @@ import { task } from './task.ts'
 
 const prompt = z
   .string()
-  .min(1)
+  .min(1, 'a message needs words')
   .refine((text) => text.trim() !== '', 'a message needs words')
 
 export const sessionOperations = {

@@ -64,5 +64,6 @@ export const session = z.object({
   createdAt: instant,
   updatedAt: instant,
   closedAt: instant.nullable(),
+  resumableUntil: instant.nullable().describe('As its profile’s sessionTtlMs says; null: no limit, or it is busy'),
 })
 export type SessionView = z.infer<typeof session>

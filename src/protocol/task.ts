@@ -6,7 +6,7 @@ import { maxConditions } from '../core/condition.ts'
 import type { AttemptReason } from '../core/reason.ts'
 import { attemptReasons, retryableReasons } from '../core/reason.ts'
 import { taskStates } from '../core/task.ts'
-import { attachment, attachmentList, contextBinding, contextList } from './context.ts'
+import { attachment, attachmentList, contextBinding, contextList, thinkingLevel } from './context.ts'
 import { usage } from './events.ts'
 import { durationMs, instant, label, limits, name, slug } from './names.ts'
 import { continued, continueFrom } from './session.ts'
@@ -85,6 +85,7 @@ export const taskCreate = z.strictObject({
   profiles: z.array(name).max(limits.profiles).optional().describe('Names or ids of allowed profiles; empty: any'),
   harness: name.optional(),
   model: z.string().min(1).max(200).optional(),
+  thinkingLevel: thinkingLevel.optional().describe('Default: the profile’s, else the agent CLI’s own'),
   autonomy: autonomy.optional().describe('Default: full'),
   labels: z.array(label).max(limits.labels).optional(),
   priority: z.number().int().min(-1000).max(1000).optional().describe('Higher first; default 0'),
@@ -256,6 +257,7 @@ export const task = z.object({
   repo: z.string().nullable(),
   harness: z.string().nullable(),
   model: z.string().nullable(),
+  thinkingLevel: thinkingLevel.nullable(),
   autonomy,
   profiles: z.array(z.string()).describe('Ids'),
   pool: z.string().nullable().describe('Id'),

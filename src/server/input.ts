@@ -71,7 +71,7 @@ export function parseJsonText(text: string, what: string, rules: JsonRules = str
  * Checks against a schema. An unknown field is refused by name (`unknown_field`), anything else with the field's path (`invalid_request`).
  */
 export function check<S extends z.ZodType>(schema: S, value: unknown, what: string): z.output<S> {
-  const parsed = schema.safeParse(value)
+  const parsed = schema.safeParse(value, { error: inWords })
   if (parsed.success) return parsed.data
   const issues = parsed.error.issues.flatMap(leaves)
   const unknown = issues.find((issue) => issue.code === 'unrecognized_keys')
@@ -85,6 +85,28 @@ export function check<S extends z.ZodType>(schema: S, value: unknown, what: stri
 }
 
 type Issue = z.core.$ZodIssue
+
+/** The library's own sentences, in words of ours; those that a schema gives come first. */
+function inWords(issue: z.core.$ZodRawIssue): string | undefined {
+  if (issue.code === 'too_small' || issue.code === 'too_big') return boundInWords(issue)
+  if (issue.code !== 'invalid_type') return undefined
+  if (issue.input === undefined) return 'is missing'
+  const expected =
+    issue.expected === 'int' ? 'a whole number' : `${/^[aeiou]/.test(issue.expected) ? 'an' : 'a'} ${issue.expected}`
+  return `must be ${expected}`
+}
+
+function boundInWords(
+  issue: z.core.$ZodRawIssue<z.core.$ZodIssueTooSmall | z.core.$ZodIssueTooBig>,
+): string | undefined {
+  const bound = issue.code === 'too_small' ? issue.minimum : issue.maximum
+  const side = issue.code === 'too_small' ? 'at least' : 'at most'
+  if (issue.origin === 'string')
+    return bound === 1 && side === 'at least' ? 'is empty' : `must have ${side} ${bound} characters`
+  if (issue.origin === 'array' || issue.origin === 'set')
+    return `must have ${side} ${bound} ${bound === 1 ? 'item' : 'items'}`
+  return issue.inclusive === false ? undefined : `must be ${side} ${bound}`
+}
 
 /** A union's own issues say more than "invalid input"; the arm that came furthest is the one that was meant. */
 function leaves(issue: Issue): Issue[] {

@@ -79,7 +79,7 @@ async function answer(c: WebContext, parts: RestParts, { name, operation, handle
   const idempotencyKey = operation.idempotent === true ? readIdempotencyKey(c) : null
   const asked = { caller, params: c.req.param(), query, body, idempotencyKey, lastEventId: readLastEventId(c) }
   const given = await handle(asked)
-  await recordCall(parts.plane, { caller, name, operation, params: asked.params })
+  await recordCall(parts.plane, { caller, name, operation, params: asked.params, answer: given })
   if (operation.answer === 'events') {
     const response = c.env.outgoing
     const end = (given as Streaming)(response) // an operation that answers events gives this

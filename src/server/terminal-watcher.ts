@@ -78,7 +78,10 @@ export class Watcher {
 
   /** A socket that answered nothing since the last ping is dead. */
   ping(): void {
-    if (!this.#alive) return this.#socket.terminate()
+    if (!this.#alive) {
+      this.#socket.terminate()
+      return
+    }
     this.#alive = false
     this.#socket.ping()
   }

@@ -12,6 +12,7 @@ import type { LogEntry } from '../core/log-entry.ts'
 import type { OnRateLimit } from '../core/quota.ts'
 import type { Requirements } from '../core/routing.ts'
 import type { Task } from '../core/task.ts'
+import type { ThinkingLevel } from '../core/thinking.ts'
 import type { Attachment, ContextEntry } from '../protocol/context.ts'
 import type { Usage } from '../protocol/events.ts'
 import type { ProfileView } from '../protocol/fleet.ts'
@@ -85,6 +86,8 @@ export interface TaskSpec {
   readonly prompt: string
   readonly input: Record<string, unknown>
   readonly model: string | null
+  /** Null: as the profile says. Documents of an older server lack it. */
+  readonly thinkingLevel?: ThinkingLevel | null
   readonly autonomy: Autonomy
   readonly workspace: {
     readonly mode: WorkspaceMode

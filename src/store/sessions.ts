@@ -3,8 +3,9 @@
 import type { Selectable } from 'kysely'
 import { sql } from 'kysely'
 import { Problem } from '../core/problem.ts'
+import type { ProfileSettings } from '../protocol/fleet.ts'
 import type { TaskRecord, Tx, Work } from './port.ts'
-import { all, change, changeBy, first, rowsOf } from './query.ts'
+import { all, change, changeBy, first, parseJsonOrNull, rowsOf } from './query.ts'
 import type { SessionsTable } from './schema.ts'
 import { taskById } from './tasks.ts'
 
@@ -12,6 +13,14 @@ export type SessionRow = Selectable<SessionsTable> & {
   readonly tasks: number
   /** Tasks that have not ended. */
   readonly open: number
+  /** Settings of the profile that its last task ran with, as they are now, JSON; null: it had none, or it is gone. */
+  readonly profile: string | null
+}
+
+/** Until when it may be gone on with, ms since the epoch; null: no limit, or its agent is at work or about to be. */
+export function resumableUntil({ profile, open, updated_at }: SessionRow): number | null {
+  const { sessionTtlMs } = parseJsonOrNull<ProfileSettings>(profile) ?? {}
+  return sessionTtlMs === undefined || Number(open) > 0 ? null : updated_at + sessionTtlMs
 }
 
 /** Locks a session until the transaction ends, so that each task that joins it sees the one before. Gives its last task. */
@@ -21,6 +30,13 @@ export function* lockTail(tx: Tx, root: string): Work<TaskRecord> {
   const tail = yield* taskById(tx, (yield* first(query.compile()))?.id ?? root)
   if (tail === null) throw new Problem('not_found', `the tasks of session ${root} are no longer kept`)
   return tail
+}
+
+/** A later task of the session that has begun, or may begin at any moment; null: none. The session is to be locked. */
+export function* goesOnNow(tx: Tx, root: string, id: string): Work<string | null> {
+  const later = sql<{ id: string }>`select id from tasks where session_key = ${root}
+    and seq > (select seq from tasks where id = ${id}) and ended_at is null and state <> 'waiting' order by seq limit 1`
+  return (yield* rowsOf(tx, later))[0]?.id ?? null
 }
 
 /** The session that a new task of this correlation joins: that of the latest one with the same repository. */
@@ -50,6 +66,18 @@ export function* waitingIn(tx: Tx, root: string): Work<TaskRecord[]> {
     if (record !== null) found.push(record)
   }
   return found
+}
+
+/** The task of a session that is at work, if one is. */
+export function* runningIn(tx: Tx, root: string): Work<TaskRecord | null> {
+  const query = tx.db
+    .selectFrom('tasks')
+    .select('id')
+    .where((each) => each.or([each('id', '=', root), each('session_key', '=', root)]))
+    .where('state', '=', 'running')
+    .limit(1)
+  const row = yield* first(query.compile())
+  return row === null ? null : yield* taskById(tx, row.id)
 }
 
 /** Keeps where a conversation now lives. */
@@ -116,9 +144,13 @@ export function* closeSession(tx: Tx, teamId: string, id: string): Work<boolean>
   return (yield* change(update.where('team_id', '=', teamId).where('closed_at', 'is', null).compile())) > 0
 }
 
-/** Other words for a task that still waits. False: it does not wait any more. */
-export function* changePrompt(tx: Tx, id: string, text: string): Work<boolean> {
-  return yield* changeSpec(tx, id, { prompt: text })
+/** Other words for a task that still waits, and the title where one is given. False: it does not wait any more. */
+export function* changePrompt(
+  tx: Tx,
+  id: string,
+  words: { readonly prompt: string; readonly title?: string },
+): Work<boolean> {
+  return yield* changeSpec(tx, id, words)
 }
 
 /** Holds a task that waits, or lets it go. False: it does not wait any more. */
@@ -140,5 +172,6 @@ function* changeSpec(tx: Tx, id: string, fields: Readonly<Record<string, unknown
 
 const selectSession = sql`select s.*,
   (select count(*) from tasks t where t.session_key = s.id) + 1 as tasks,
-  (select count(*) from tasks t where (t.session_key = s.id or t.id = s.id) and t.ended_at is null) as open
+  (select count(*) from tasks t where (t.session_key = s.id or t.id = s.id) and t.ended_at is null) as open,
+  (select p.settings from attempts a join profiles p on p.id = a.profile_id where a.id = s.last_attempt_id) as profile
   from sessions s`

@@ -1,4 +1,4 @@
-// The store on SQLite: one writer, group commit. All commands of an event-loop tick share one transaction and one fsync.
+// The store on SQLite: one writer, group commit. All commands of an event-loop tick share one transaction, and commits share syncs.
 
 import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite'
 import type { Clock } from '../core/clock.ts'

@@ -21,7 +21,16 @@ describe('what the user typed wrongly ends with 64 and one sentence', () => {
       'see: capstan daemon poll --help',
     ],
     [['task', 'show'], "missing required argument 'id'", 'see: capstan task show --help'],
-    [['task', 'add'], 'a task needs a prompt: capstan task add "what to do"', 'see: capstan task add --help'],
+    [
+      ['task', 'add'],
+      'a prompt is missing: say in quotes what to do, or name a file with --prompt-file',
+      'see: capstan task add --help',
+    ],
+    [
+      ['task', 'add', 'x', '--check', 'true', '--check', ''],
+      '--check must be a text that is not empty, not ""',
+      'see: capstan task add --help',
+    ],
     [['task', 'add', '  '], 'the prompt is empty; a task needs one', 'see: capstan task add --help'],
     [
       ['task', 'add', 'x', '--prompt', 'y'],

@@ -90,6 +90,7 @@ export function sampleTask(changes: Partial<TaskView> = {}): TaskView {
     repo: 'acme/app',
     harness: null,
     model: null,
+    thinkingLevel: null,
     autonomy: 'full',
     profiles: [],
     pool: null,

@@ -4,7 +4,15 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { decide } from '../../src/core/decide.ts'
 import type { AttemptId } from '../../src/core/id.ts'
-import { blindWait, maxBlindWaitMs, maxMoves, metInARow, spread } from '../../src/core/quota.ts'
+import {
+  blindWait,
+  farthestMs,
+  maxBlindWaitMs,
+  maxMoves,
+  metInARow,
+  parkedUntil,
+  spread,
+} from '../../src/core/quota.ts'
 import { defaultRetryPolicy } from '../../src/core/retry.ts'
 import type { Task } from '../../src/core/task.ts'
 import type { Draw } from './task-world.ts'
@@ -74,6 +82,11 @@ describe('a spent quota, in any life of a task', () => {
       }
     })
   })
+})
+
+it('is not waited for longer than a month and a day, whatever time its host was told', () => {
+  const until = parkedUntil(meetings(1), { resetAt: 253_402_300_799_000, now: 1_000, quotaMs: 1_000 })
+  expect(until).toBeLessThanOrEqual(1_000 + farthestMs + 60_000)
 })
 
 describe('a task that meets a limit again and again', () => {

@@ -102,3 +102,9 @@ test('thirty secrets slow a megabyte of output by less than a second', () => {
   for (let size = 0; size < 1_000_000; size += text.length) redactMany(text)
   expect(performance.now() - startedAt).toBeLessThan(1_000)
 })
+
+test('a secret that a shortened line ends in goes, though it is not whole', () => {
+  expect(redact('curl -H sk-other-v…')).toBe('curl -H [redacted OTHER]…')
+  expect(redact('"curl sk-other-v…" and more')).toBe('"curl [redacted OTHER]…" and more')
+  expect(redact('echo sk-…')).toBe('echo sk-…') // too little to be told from other words
+})

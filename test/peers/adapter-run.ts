@@ -5,7 +5,7 @@ import { mkdtemp } from 'node:fs/promises'
 import { delimiter, dirname, join } from 'node:path'
 import { passedBy, runEnvironment } from '../../src/daemon/harness/environment.ts'
 import { nothingGiven } from '../../src/daemon/harness/given.ts'
-import type { Brief, Line, RunInput, Verdict } from '../../src/daemon/harness/port.ts'
+import type { Brief, Given, Line, RunInput, Verdict } from '../../src/daemon/harness/port.ts'
 import { makeHostProbe } from '../../src/daemon/harness/probe.ts'
 import { processEnv } from '../../src/lib/env.ts'
 import { exec } from '../../src/lib/exec.ts'
@@ -36,6 +36,8 @@ export interface RunOptions {
   /** The session and the home of an earlier outcome, to resume it. */
   readonly resume?: { readonly sessionRef: string; readonly workspace: string; readonly home: string }
   readonly prompt?: string
+  /** What it is given beside the prompt. */
+  readonly given?: Given
 }
 
 export const firstPrompt = 'Write one line into a file, then say that you are done.'
@@ -66,7 +68,11 @@ export async function runPeer(peer: Peer, options: RunOptions): Promise<Outcome>
   const input = runInput(folder, workspace, options, runEnvironment({ ...base, switches: {} }))
   const launch = harness.launch(input)
   mkdirSync(input.filesDir, { recursive: true })
-  for (const { name, text } of launch.files ?? []) writeFileSync(join(input.filesDir, name), text, { mode: 0o600 })
+  for (const { name, text } of launch.files ?? []) {
+    const path = join(input.filesDir, name)
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(path, text, { mode: 0o600 })
+  }
   const env = runEnvironment({ ...base, switches: launch.env })
   const [program, ...args] = launch.argv
   const stdin = launch.stdin.kind === 'null' ? '' : launch.stdin.text
@@ -110,6 +116,6 @@ function runInput(folder: string, cwd: string, options: RunOptions, env: Record<
     env,
     mcp: null,
     filesDir: join(folder, 'files'),
-    given: nothingGiven,
+    given: options.given ?? nothingGiven,
   }
 }

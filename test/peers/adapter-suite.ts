@@ -30,6 +30,7 @@ export async function adapterSuite(peer: Peer, server: ModelServer, root: string
   const edit = await runPeer(peer, { root, server, mode: 'write', autonomy: 'edit' })
   rows.push(row('write, edit', edit, worked(edit)))
   rows.push(await resumed(peer, server, root, full))
+  if (peer.harness.takes !== undefined) rows.push(await toldOf(peer, server, root))
   for (const [mode, reasons] of refusals) {
     const limit = peer.patienceMs === undefined ? {} : { timeoutMs: peer.patienceMs }
     const outcome = await runPeer(peer, { root, server, mode, autonomy: 'full', ...limit })
@@ -42,6 +43,17 @@ export async function adapterSuite(peer: Peer, server: ModelServer, root: string
   const isCrash = !killed.verdict.ok && killed.verdict.class === 'crashed'
   rows.push(row('hang, killed', killed, isCrash ? null : 'expected a crash'))
   return rows
+}
+
+/** Instructions and skills that the CLI takes in ways of its own: the model must hear of them. */
+async function toldOf(peer: Peer, server: ModelServer, root: string): Promise<Row> {
+  const skill = { slug: 'moon-landing', description: 'Skill-words: how to land on the moon', text: 'Count down first.' }
+  const given = { tuning: {}, instructions: 'Instruction-words: be brief.', skills: [skill], readable: [] }
+  const asked = server.bodies.length
+  const outcome = await runPeer(peer, { root, server, mode: 'text', autonomy: 'full', given })
+  const said = server.bodies.slice(asked).join('\n')
+  const missing = ['Instruction-words', 'Skill-words'].filter((words) => !said.includes(words))
+  return row('instructions, skill', outcome, missing.length === 0 ? null : `the model heard no ${missing.join(', ')}`)
 }
 
 async function resumed(peer: Peer, server: ModelServer, root: string, first: Outcome): Promise<Row> {

@@ -44,11 +44,11 @@ async function inWorld(what: string, place: Place, step: Step): Promise<Row> {
 async function works({ peer }: Place, _world: World, [up]: Up[]): Promise<Outcome> {
   if (up === undefined) throw new Error('capstan up is not running')
   const { id } = await addTask(peer, up)
-  return written(await waitTask(id, up), up)
+  return written(peer, await waitTask(id, up), up)
 }
 
-/** The task is completed in one attempt, its diff holds the file, and its usage came. */
-async function written(task: FinalTask, up: Up): Promise<Outcome> {
+/** The task is completed in one attempt, its diff holds the file, and its usage came; an ACP agent may tell of none. */
+async function written(peer: Peer, task: FinalTask, up: Up): Promise<Outcome> {
   const attempt = task.attempts.at(-1)
   const usage = attempt?.usage ?? null
   const outcome = `${task.state}, attempt ${task.attempts.length}, ${usage?.outputTokens ?? 'no'} output tokens`
@@ -57,7 +57,8 @@ async function written(task: FinalTask, up: Up): Promise<Outcome> {
   const diff = (await capstan(up, ['task', 'diff', task.id])).stdout
   const hasFile = diff.includes(`+++ b/${writtenFile}`) && diff.includes(`+${writtenText.trimEnd()}`)
   if (!hasFile) return { outcome, problem: `the diff lacks ${writtenFile}: ${diff.slice(0, 300)}` }
-  return { outcome, problem: usage !== null && usage.outputTokens > 0 ? null : 'no usage came back' }
+  const isCounted = peer.conversation === true || (usage !== null && usage.outputTokens > 0)
+  return { outcome, problem: isCounted ? null : 'no usage came back' }
 }
 
 async function stopped({ peer }: Place, _world: World, [up]: Up[]): Promise<Outcome> {
@@ -100,7 +101,7 @@ async function adopted({ peer }: Place, world: World, ups: Up[]): Promise<Outcom
   const second = await startUp(world, 2)
   ups.push(second)
   writeFileSync(join(world.home, goFile), '')
-  const outcome = await written(await waitTask(id, second), second)
+  const outcome = await written(peer, await waitTask(id, second), second)
   const log = (await capstan(second, ['task', 'logs', id, '--json'])).stdout
   const times = log.split(finalText).length - 1
   return outcome.problem !== null || times === 1

@@ -141,11 +141,16 @@ export async function until(holds: () => boolean, waitMs: number): Promise<boole
   return true
 }
 
+/** One that has ended and was not waited for yet (a zombie) counts as gone. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)
-    return true
   } catch {
     return false // ESRCH: gone
+  }
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    return process.platform !== 'linux' // on Linux it went between the two looks
   }
 }

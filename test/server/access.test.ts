@@ -181,6 +181,16 @@ test('a member has the role that an owner gives, at once, also on what is open',
   expect((await problemOf(as.call('whoami', {}))).code).toBe('unauthorized')
 })
 
+test('a member whose hosts a pool admits stays as long as the pool', async () => {
+  const { client } = world
+  await client.call('createMember', { body: { name: 'builders', kind: 'service' } })
+  await client.call('createPool', { body: { name: 'built', connector: 'builders' } })
+  const refused = await problemOf(client.call('removeMember', { params: { id: 'builders' } }))
+  expect(refused).toMatchObject({ code: 'in_use', detail: 'pool built admits builders; remove the pool first' })
+  await client.call('removePool', { params: { id: 'built' } })
+  await client.call('removeMember', { params: { id: 'builders' } })
+})
+
 test('an invitation signs its person in, once, with the role it has', async () => {
   const { client, server } = world
   await client.call('createMember', { body: { name: 'bea', role: 'member' } })

@@ -61,6 +61,20 @@ describe('a task of an agent', () => {
     await daemon.ask('result', endOf(parent))
   })
 
+  it('stays on the host that a person named for its creator', async () => {
+    const other = await world.daemon({ key: 'key-else-0123456789-0123456789', offer: { name: 'else', hostId: 'else' } })
+    const daemons = (await world.client.call('listDaemons', {})).items
+    const own = daemons.find((each) => each.name !== 'else')
+    const parent = await running({ daemon: own?.id })
+    const child = await ask(parent, 'k')
+    expect((await world.client.call('getTask', { params: { id: child.id } })).daemon).toBe(own?.id)
+    const elsewhere = ask(parent, 'l', { prompt: 'x', daemon: 'else' })
+    expect(await problemOf(elsewhere)).toMatchObject({ code: 'invalid_request' })
+    await world.client.call('cancelTask', { params: { id: child.id }, body: {} })
+    await other.close()
+    await daemon.ask('result', endOf(parent))
+  })
+
   it('is refused for another daemon, another epoch, an attempt that ended and a task that was cancelled', async () => {
     const parent = await running()
     const other = await world.daemon({

@@ -1,10 +1,12 @@
 // Profiles, the catalog of models, and what a task brings for its agent: what is taken, and what is refused in which words.
 
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { cidOf } from '../../src/lib/cid.ts'
 import type { BodyIn } from '../../src/protocol/operations.ts'
 import type { World } from './world.ts'
-import { makeWorld, problemOf } from './world.ts'
+import { endOf, makeWorld, problemOf, runOf } from './world.ts'
 
 let world: World
 beforeAll(async () => {
@@ -91,6 +93,27 @@ describe('a profile', () => {
       'the catalog gives openai/gpt-5-codex no thinking level minimal, only low, medium, high',
     ])
   })
+})
+
+test('a conversation may be gone on with for as long as its profile says', async () => {
+  const { client } = world
+  await make({ name: 'brief', harness: 'codex', sessionTtlMs: 60_000 })
+  const talker = { name: 'codex', version: '1', ready: true, problem: null }
+  const daemon = await world.daemon({ offer: { harnesses: [talker], profiles: ['brief'] } })
+  const task = await client.call('createTask', { body: { prompt: 'begin', repo: 'acme/app' } })
+  const [run] = (await daemon.claim(5_000)).assignments
+  if (run === undefined) throw new Error('nothing was claimed')
+  await daemon.beat([{ ...runOf(run), harness: 'codex' }])
+  await daemon.ask('result', { ...endOf(run), sessionRef: 'conv-1' })
+  const session = await client.call('getSession', { params: { id: task.id } })
+  expect(session.resumableUntil).toBe(session.updatedAt + 60_000)
+  const database = new DatabaseSync(join(world.dir, 'capstan.db'))
+  database.exec('update sessions set updated_at = updated_at - 61000')
+  database.close()
+  const body = { prompt: 'go on', continueFrom: { task: task.id, mode: 'extend' as const } }
+  const late = await problemOf(client.call('createTask', { body }))
+  expect(late).toMatchObject({ code: 'invalid_state' })
+  expect(late.detail).toMatch(/could be gone on with until 2\d{3}-.*Z; begin a new task/)
 })
 
 describe('the catalog of models', () => {

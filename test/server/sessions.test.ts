@@ -109,6 +109,29 @@ describe.each(withoutPostgres ? ['SQLite'] : ['SQLite', 'PostgreSQL'])('on %s', 
       expect((await take(a)).task.id).toBe(next.id)
     })
 
+    test('that failed is not retried while a later one goes on with its branch and conversation', async () => {
+      await using a = await scoped('r')
+      const first = await call().call('createTask', { body: { prompt: 'begin', repo: 'acme/app', harness: 'talker' } })
+      await finish(a, await take(a))
+      const extend = { continueFrom: { task: first.id, mode: 'extend' as const } }
+      const second = await call().call('createTask', { body: { prompt: 'two', ...extend } })
+      const run = await take(a)
+      await a.beat([runOf(run)])
+      const why = { reason: 'agent_failed', class: 'crashed', detail: 'no', resetAt: null, stays: false } as const
+      await a.ask('fail', { ...endOf(run), ...why })
+      const third = await call().call('createTask', { body: { prompt: 'three', ...extend } })
+      const retry = () => call().call('retryTask', { params: { id: second.id }, body: {} })
+      expect(await problemOf(retry())).toMatchObject({
+        code: 'invalid_state',
+        detail: expect.stringContaining(third.id),
+      })
+      await finish(a, await take(a))
+      expect(await retry()).toMatchObject({ state: 'queued' })
+      const fourth = await call().call('createTask', { body: { prompt: 'four', ...extend } })
+      await call().call('cancelTask', { params: { id: fourth.id }, body: {} })
+      await call().call('cancelTask', { params: { id: second.id }, body: {} })
+    })
+
     test('may not choose another repository, workspace or agent', async () => {
       const first = await call().call('createTask', { body: { prompt: 'begin', repo: 'acme/app', harness: 'talker' } })
       const from = { continueFrom: { task: first.id, mode: 'fork' as const } }
@@ -148,6 +171,8 @@ describe.each(withoutPostgres ? ['SQLite'] : ['SQLite', 'PostgreSQL'])('on %s', 
       const waiting = await call().call('listMessages', { params })
       expect(waiting.items.map((each) => each.prompt)).toEqual(['one', 'two', 'three'])
       await call().call('editMessage', { params: { id: one }, body: { text: 'one, better' } })
+      const edited = await call().call('getTask', { params: { id: one } })
+      expect(edited).toMatchObject({ prompt: 'one, better', title: 'one, better' })
       await call().call('cancelTask', { params: { id: three }, body: {} })
       await finish(a, running)
       const run = await take(a)
@@ -173,6 +198,7 @@ describe.each(withoutPostgres ? ['SQLite'] : ['SQLite', 'PostgreSQL'])('on %s', 
       const run = await take(a)
       expect(await problemOf(tell(task.id))).toMatchObject({ code: 'invalid_state' })
       await a.beat([{ ...runOf(run), harness: 'talker', takesMessages: true }])
+      await call().call('sendMessage', { params: { id: task.id }, body: { text: 'later', hold: true } })
       expect((await tell(task.id)).delivered).toBe('now')
       await until(() => a.pushed.some((row) => row.type === 'message'))
       expect(a.pushed.find((row) => row.type === 'message')?.body).toMatchObject({

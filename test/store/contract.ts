@@ -1,6 +1,7 @@
 // What a store promises, on any database: one suite, run by a test file per database.
 
 import { describe } from 'vitest'
+import { accessContract } from './contract/access.ts'
 import { attemptsContract } from './contract/attempts.ts'
 import { claimsContract } from './contract/claims.ts'
 import { engineContract } from './contract/engine.ts'
@@ -30,4 +31,5 @@ export function storeContract(opener: Opener): void {
   describe('transcripts', () => eventsContract(opener))
   describe('daemons, pools, profiles', () => fleetContract(opener))
   describe('teams and tokens', () => identityContract(opener))
+  describe('accounts and models', () => accessContract(opener))
 }

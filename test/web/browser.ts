@@ -34,13 +34,15 @@ export interface VisitOptions {
   readonly height?: number
   readonly theme?: 'light' | 'dark'
   readonly touch?: boolean
+  /** As a browser that cannot share a worker among its tabs. */
+  readonly alone?: boolean
 }
 
 /** A person's own window, signed in by a one-time link. */
 export async function visit(
   browser: Browser,
   server: { readonly url: string; makeSignInUrl(): Promise<string> },
-  { path = '/', width = 1280, height = 800, theme = 'light', touch = false }: VisitOptions = {},
+  { path = '/', width = 1280, height = 800, theme = 'light', touch = false, alone = false }: VisitOptions = {},
 ): Promise<Visit> {
   const context = await browser.newContext({
     viewport: { width, height },
@@ -50,6 +52,7 @@ export async function visit(
     reducedMotion: 'reduce',
     permissions: ['clipboard-read', 'clipboard-write'],
   })
+  if (alone) await context.addInitScript('delete globalThis.SharedWorker')
   const page = await context.newPage()
   const complaints: string[] = []
   const strangers: string[] = []

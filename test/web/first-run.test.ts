@@ -1,8 +1,10 @@
 // The first hour from outside: real processes, a real repository, a real browser, and nothing but the keyboard.
 
+import { join } from 'node:path'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, onTestFailed, onTestFinished, test } from 'vitest'
 import type { TaskView } from '../../src/protocol/task.ts'
+import type { Up } from '../journeys/world.ts'
 import { World } from '../journeys/world.ts'
 import { openBrowser, skipped, visit } from './browser.ts'
 
@@ -55,6 +57,40 @@ describe.skipIf(skipped)('the first run', () => {
     await page.getByRole('dialog', { name: 'Keys' }).waitFor()
     await keyboard.press('Escape')
     await page.getByRole('dialog', { name: 'Keys' }).waitFor({ state: 'detached' })
+    expect(ada.complaints).toEqual([])
+  })
+
+  test('a host is added with the commands that the page shows, and its light turns green', async () => {
+    const world = new World()
+    let failed = false
+    onTestFailed(() => {
+      failed = true
+    })
+    onTestFinished(() => world.end(failed))
+    const data = join(world.root, 'server')
+    const { line } = await world.start<Up>(['server', '--listen', '127.0.0.1:0', '--data', data])
+    const repo = await world.repo('app')
+    await using ada = await visit(
+      browser,
+      { url: line.url, makeSignInUrl: async () => line.signInUrl },
+      { path: '/fleet' },
+    )
+    const { page } = ada
+    await page.getByText('No host yet').waitFor()
+    await page.getByRole('button', { name: 'Add a host' }).click()
+    await page.getByRole('button', { name: 'Make the token' }).click()
+    await page.getByText('Waiting for the host to connect').waitFor()
+    const commands = await page.getByRole('dialog').locator('li code').allTextContents()
+    const capstan = `${process.execPath} ${join(import.meta.dirname, '../journeys/capstan.ts')}`
+    const typed = commands.map((command) => command.replace(/\bcapstan (?=login|repo|daemon)/, `${capstan} `))
+    for (const command of typed.slice(0, 2)) {
+      const ran = await world.run('sh', ['-c', command], { cwd: repo })
+      expect(ran.code, `${command}\n${ran.stderr}`).toBe(0)
+    }
+    await world.start(['daemon'], { cwd: repo })
+    await page.getByText('is connected').waitFor()
+    await page.getByRole('button', { name: 'Done' }).click()
+    await page.getByRole('list').getByText('connected').first().waitFor()
     expect(ada.complaints).toEqual([])
   })
 })

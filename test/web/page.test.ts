@@ -1,5 +1,7 @@
 // The page in a real browser on a real server, with daemons that the test plays: live, reconnecting, answering, inert, reachable for everybody.
 
+import { readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import type { AxeResults } from 'axe-core'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -19,14 +21,14 @@ describe.skipIf(skipped)('the page', () => {
     await using world = await makeWorld()
     const box = await world.daemon({ offer: host('box', 4) })
     await using ada = await visit(browser, world.server)
-    await using bob = await visit(browser, world.server, { path: '/?harness=codex' })
+    await using bob = await visit(browser, world.server, { path: '/?harness=codex', alone: true })
     await ada.page.getByText('No tasks yet').waitFor()
     await bob.page.getByText('Nothing matches').waitFor()
     const claim = await begin(world, box, { prompt: 'Fix the gate', harness: 'shell' })
     const began = Date.now()
     await ada.page.getByRole('link', { name: 'Fix the gate' }).waitFor({ timeout: 1_000 })
     await running(box, claim, 'shell')
-    await using eve = await visit(browser, world.server, { path: `/tasks/${claim.task.id}` })
+    await using eve = await visit(browser, world.server, { path: `/tasks/${claim.task.id}`, alone: true })
     await eve.page.getByText('running').or(eve.page.getByText('working')).first().waitFor()
     expect(Date.now() - began).toBeLessThan(4_000)
     await ada.page.getByRole('link', { name: 'Fix the gate' }).click()
@@ -213,6 +215,22 @@ describe.skipIf(skipped)('the page', () => {
     }
   })
 
+  test('the first look at the board loads at most 200 kB, with the stream’s worker', async () => {
+    await using world = await makeWorld()
+    await using ada = await visit(browser, world.server)
+    await ada.page.getByText('No tasks yet').waitFor()
+    const sizes = (await ada.page.evaluate(
+      'performance.getEntriesByType("resource").concat(performance.getEntriesByType("navigation")).map((each) => each.encodedBodySize)',
+    )) as number[] // the browser's own count of what came over the wire
+    const worker = readdirSync(assets).find((name) => /^stream-worker-.*\.js\.br$/.test(name))
+    const whole = sizes.reduce((sum, size) => sum + size, 0) + statSync(join(assets, worker ?? '')).size
+    expect(whole).toBeLessThanOrEqual(200_000)
+    const [script] = readdirSync(assets).filter((name) => name.endsWith('.js'))
+    const response = await fetch(`${world.server.url}/assets/${script}`, { headers: { 'accept-encoding': 'br' } })
+    expect(response.headers.get('cache-control')).toContain('immutable')
+    expect(response.headers.get('content-encoding')).toBe('br')
+  })
+
   test('signing in takes a token, a wrong one is told, and signing out ends it', async () => {
     await using world = await makeWorld()
     const { secret } = await world.client.call('createToken', { body: { name: 'ada', scopes: ['user'] } })
@@ -225,12 +243,18 @@ describe.skipIf(skipped)('the page', () => {
     await page.getByLabel('Token').fill(secret)
     await page.getByRole('button', { name: 'Sign in' }).click()
     await page.getByText('No tasks yet').waitFor()
+    const { items } = await world.client.call('listTokens', {})
     const [cookie] = await context.cookies()
     expect([cookie?.httpOnly, cookie?.sameSite]).toEqual([true, 'Strict'])
     await page.goto(`${world.server.url}/settings`)
     await page.getByRole('button', { name: 'Sign out' }).click()
     await page.getByLabel('Token').waitFor()
     expect(await context.cookies()).toEqual([])
+    await page.getByLabel('Token').fill(secret)
+    await page.getByRole('button', { name: 'Sign in' }).click()
+    await page.getByText('No tasks yet').or(page.getByText('Settings').first()).first().waitFor()
+    await world.client.call('revokeToken', { params: { id: items.find((token) => token.name === 'ada')?.id ?? '' } })
+    await page.getByLabel('Token').waitFor()
   })
 })
 
@@ -273,4 +297,5 @@ async function findings(page: Page): Promise<string[]> {
     )
 }
 
+const assets = join(import.meta.dirname, '../../dist/web/assets')
 const axeSource = (await import('axe-core')).default.source

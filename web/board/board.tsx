@@ -8,6 +8,7 @@ import { board } from '../data/queries.ts'
 import { buttonClass } from '../parts/button.tsx'
 import { Empty, Failed, Loading } from '../parts/empty.tsx'
 import { useKeys } from '../shell/keys.tsx'
+import { useTitle } from '../shell/title.ts'
 import { Bulk } from './bulk.tsx'
 import { Column } from './column.tsx'
 import { asQuery, isNarrowed } from './filter.ts'
@@ -15,6 +16,7 @@ import { Filters } from './filters.tsx'
 import { useSelection } from './selection.ts'
 
 export function Board() {
+  useTitle(null)
   const filter = useSearch({ from: '/' })
   const { data, error } = useQuery(board(asQuery(filter)))
   const selection = useSelection()

@@ -120,13 +120,15 @@ function Typed({
   readonly onValue: (value: string) => void
 }) {
   return (
-    <input
-      aria-label={label}
-      placeholder={label}
-      defaultValue={value}
-      onBlur={(event) => event.target.value !== value && onValue(event.target.value.trim())}
-      onKeyDown={(event) => event.key === 'Enter' && event.currentTarget.blur()}
-      className={`${inputClass} w-36`}
-    />
+    <div className="w-36">
+      <input
+        aria-label={label}
+        placeholder={label}
+        defaultValue={value}
+        onBlur={(event) => event.target.value !== value && onValue(event.target.value.trim())}
+        onKeyDown={(event) => event.key === 'Enter' && event.currentTarget.blur()}
+        className={inputClass}
+      />
+    </div>
   )
 }

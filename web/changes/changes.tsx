@@ -149,7 +149,7 @@ function Bar({ task, attempt, files, viewed, look, onLook, onJump }: BarProps) {
         aria-label="Go to file"
         value=""
         onChange={(event) => onJump(event.target.value)}
-        className="h-9 max-w-40 rounded-md border border-line bg-raised px-2 lg:hidden"
+        className="h-9 w-28 rounded-md sm:w-40 border border-line bg-raised px-2 lg:hidden"
       >
         <option value="">Go to file…</option>
         {files.map((file) => (

@@ -22,6 +22,7 @@ const lineHeight = 20
 const heights: Readonly<Record<DiffRow['kind'], number>> = {
   head: 44,
   note: 36,
+  picture: 300,
   hunk: 28,
   line: lineHeight,
   pair: lineHeight,

@@ -6,6 +6,7 @@ import { CommentBox, CommentView } from './comment.tsx'
 import type { DiffListProps } from './diff-list.tsx'
 import { FileMark } from './file-tree.tsx'
 import { LineView, PairView } from './line.tsx'
+import { Picture } from './picture.tsx'
 import type { DiffRow } from './rows.ts'
 import { placeKey } from './rows.ts'
 
@@ -29,6 +30,8 @@ export function DiffRowView(props: RowProps) {
           )}
         </p>
       )
+    case 'picture':
+      return <Picture file={row.file} />
     case 'hunk':
       return <p className="truncate bg-panel px-4 py-1 font-mono text-xs text-faint">{row.text}</p>
     case 'line':

@@ -86,7 +86,7 @@ function Code({ file, colour, shown, onComment }: CodeProps) {
         type="button"
         aria-label={`Comment on line ${place.line}`}
         onClick={() => onComment(place)}
-        className="absolute top-0 -left-1 grid size-5 place-items-center rounded bg-accent text-on-accent opacity-0 group-hover:opacity-100 focus-visible:opacity-100 max-md:-left-2 max-md:w-7 max-md:active:opacity-100"
+        className="absolute top-0 -left-1 grid size-5 place-items-center rounded bg-accent text-on-accent opacity-0 group-hover:opacity-100 focus-visible:opacity-100 max-md:-left-11 max-md:w-14 max-md:active:opacity-80"
       >
         <Icon name="plus" className="size-3" />
       </button>

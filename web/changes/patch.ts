@@ -1,5 +1,8 @@
 // A patch as git writes it → files, hunks and lines; pure, and never trusting what it reads.
 
+import type { BinaryChange } from './binary.ts'
+import { readBinary } from './binary.ts'
+
 export interface PatchLine {
   readonly kind: ' ' | '+' | '-'
   readonly text: string
@@ -20,6 +23,8 @@ export interface PatchFile {
   readonly oldPath: string
   readonly what: 'added' | 'deleted' | 'modified' | 'renamed' | 'copied'
   readonly binary: boolean
+  /** Both sides of a binary file, where the patch has them. */
+  readonly bytes: BinaryChange | null
   /** `100644 → 100755`; null: the same. */
   readonly mode: string | null
   readonly hunks: readonly Hunk[]
@@ -48,6 +53,7 @@ function readFile(text: string): PatchFile {
   return {
     ...pathsOf(head),
     binary: head.some((line) => line.startsWith('Binary files ') || line === 'GIT binary patch'),
+    bytes: readBinary(head),
     mode: modeOf(head),
     hunks,
     insertions: all.filter((line) => line.kind === '+').length,

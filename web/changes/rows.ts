@@ -1,5 +1,8 @@
 // Changed files → the rows of one long list: heads, hunks, lines, comments. Pure: what is folded and how it is shown comes in.
 
+import { bytes as bytesText } from '../parts/figures.ts'
+import type { Side } from './binary.ts'
+import { pictureType } from './binary.ts'
 import type { Colour } from './colour.ts'
 import { colourFor } from './colour.ts'
 import type { PatchFile, PatchLine } from './patch.ts'
@@ -34,6 +37,7 @@ export type DiffRow =
       readonly text: string
       readonly canOpen: boolean
     }
+  | { readonly kind: 'picture'; readonly key: string; readonly file: PatchFile }
   | { readonly kind: 'hunk'; readonly key: string; readonly text: string }
   | {
       readonly kind: 'line'
@@ -85,7 +89,8 @@ function fileRows(file: PatchFile, state: DiffState): DiffRow[] {
     text,
     canOpen,
   })
-  if (file.binary) return [head, note('A binary file: its content is not shown.')]
+  const picture: DiffRow[] = hasPicture(file) ? [{ kind: 'picture', key: `i ${file.path}`, file }] : []
+  if (file.binary) return [head, ...(picture.length > 0 ? picture : [note(binaryText(file))])]
   const changed = file.insertions + file.deletions
   if (changed > guardLines && !open.has(file.path))
     return [head, note(`${changed.toLocaleString('en')} changed lines`, true)]
@@ -93,13 +98,28 @@ function fileRows(file: PatchFile, state: DiffState): DiffRow[] {
   if (hunks.length === 0) return [head, note(emptyText(file))]
   const colour = colourFor(file.path)
   const comments = state.comments.filter((comment) => comment.path === file.path)
-  const rows: DiffRow[] = [head]
+  const rows: DiffRow[] = [head, ...picture]
   for (const [i, hunk] of hunks.entries()) {
     const first = hunk.lines.find((line) => line.new !== null)?.new ?? hunk.lines[0]?.old ?? 0
     rows.push({ kind: 'hunk', key: `@ ${file.path} ${i}`, text: hunk.header === '' ? `line ${first}` : hunk.header })
     for (const run of runsOf(hunk.lines)) addRun(rows, { file, colour, run, comments, state })
   }
   return rows
+}
+
+/** All of one side at least is in the patch. An SVG is text: whole only where the file is new or gone. */
+function hasPicture({ path, what, binary, bytes, insertions, deletions }: PatchFile): boolean {
+  if (pictureType(path) === null) return false
+  if (!binary) return (what === 'added' || what === 'deleted') && insertions + deletions <= guardLines
+  return [bytes?.new, bytes?.old].some((side) => side?.how === 'literal' && side.bytes > 0)
+}
+
+function binaryText({ what, bytes }: PatchFile): string {
+  const size = (side: Side | null) => (side === null || side.how === 'delta' ? null : bytesText(side.bytes))
+  const [old, fresh] = [size(bytes?.old ?? null), size(bytes?.new ?? null)]
+  const sizes = what === 'added' ? fresh : what === 'deleted' ? old : [old, fresh].filter((each) => each).join(' → ')
+  const said = ['A binary file', sizes].filter((each) => each).join(', ')
+  return `${said}. Its bytes are in the patch: take it over to look at them in your checkout.`
 }
 
 function emptyText(file: PatchFile): string {

@@ -18,6 +18,8 @@ export interface Draft {
   readonly expect: string
   readonly review: string
   readonly autonomy: string
+  /** `yes`: the agent in a terminal that people join. */
+  readonly interactive: string
   /** One command per line; `name: command` names it. */
   readonly checks: string
   readonly labels: string
@@ -42,6 +44,7 @@ export const blank: Draft = {
   expect: '',
   review: 'required',
   autonomy: '',
+  interactive: '',
   checks: '',
   labels: '',
   priority: '',
@@ -89,6 +92,7 @@ export function taskOf(draft: Draft): TaskCreate {
     ...(text('expect', draft.expect) as Pick<TaskCreate, 'expect'>), // chosen from the schema's values
     ...(text('review', draft.review) as Pick<TaskCreate, 'review'>), // likewise
     ...(text('autonomy', draft.autonomy) as Pick<TaskCreate, 'autonomy'>), // likewise
+    ...(draft.interactive === 'yes' ? { interactive: true } : {}),
     ...(profile === '' ? {} : { profiles: [profile] }),
     ...(Object.keys(workspace ?? {}).length === 0 ? {} : { workspace }),
     ...list('labels', draft.labels.split(/[\s,]+/)),

@@ -1,7 +1,8 @@
 // A new task: the prompt first, the choices a person makes each time under it, the rest folded.
 
 import { useMutation, useQuery } from '@tanstack/react-query'
-import { useNavigate } from '@tanstack/react-router'
+import { useNavigate, useSearch } from '@tanstack/react-router'
+import type { ReactNode } from 'react'
 import { useEffect, useRef, useState } from 'react'
 import type { TaskCreate } from '../../src/protocol/task.ts'
 import { daemons, models, pools, profiles, repos } from '../data/queries.ts'
@@ -16,12 +17,16 @@ import { named } from './choices.ts'
 import type { Draft } from './draft.ts'
 import { blank, keepDraft, nextDraft, readDraft, taskOf } from './draft.ts'
 import { Rest } from './rest.tsx'
+import type { Template } from './templates.ts'
+import { applied, readTemplates } from './templates.ts'
+import { TemplatesDialog } from './templates-dialog.tsx'
 
 export function NewTask() {
   const navigate = useNavigate()
   const [draft, setDraft] = useState(() => readDraft(new URLSearchParams(location.search)))
   const idempotencyKey = useRef(crypto.randomUUID())
   useEffect(() => keepDraft(draft), [draft])
+  const templates = useTemplates(draft, setDraft)
   const set: Bind = (name) => ({
     value: draft[name],
     onChange: ({ target: { value } }) => setDraft((before) => ({ ...before, [name]: value })),
@@ -45,7 +50,15 @@ export function NewTask() {
     if (draft.prompt.trim() !== '' && !isPending && !attaching.busy) mutate()
   }
   return (
-    <View title="New task">
+    <View
+      title="New task"
+      beside={
+        <Button small weight="quiet" onClick={templates.open}>
+          Templates
+        </Button>
+      }
+    >
+      {templates.shown}
       <form
         onSubmit={(event) => {
           event.preventDefault()
@@ -100,6 +113,45 @@ export function NewTask() {
       </form>
     </View>
   )
+}
+
+/** Templates of this browser: chosen here, or by the address `?template=ID`, which ⌘K opens. */
+function useTemplates(draft: Draft, setDraft: (draft: Draft) => void): { open: () => void; shown: ReactNode } {
+  const navigate = useNavigate()
+  const { template: wanted } = useSearch({ from: '/new' })
+  const [open, setOpen] = useState(false)
+  const [used, setUsed] = useState<{ readonly name: string; readonly before: Draft } | null>(null)
+  const use = (template: Template) => {
+    setUsed({ name: template.name, before: draft })
+    setDraft(applied(template, draft))
+    setOpen(false)
+  }
+  const latest = useRef(use)
+  latest.current = use
+  useEffect(() => {
+    const found = readTemplates().find((each) => each.id === wanted)
+    if (found !== undefined) latest.current(found)
+    // What the address said is in the form now: a reload keeps what was written since.
+    if (location.search !== '') void navigate({ to: '/new', search: {}, replace: true })
+  }, [wanted, navigate])
+  const undo = () => {
+    if (used !== null) setDraft(used.before)
+    setUsed(null)
+  }
+  const shown = (
+    <>
+      {used !== null && (
+        <p role="status" className="flex min-h-8 items-center gap-2 rounded-md bg-panel px-3 text-muted">
+          <span className="min-w-0 flex-1 truncate">Filled in from “{used.name}”</span>
+          <Button small weight="quiet" onClick={undo}>
+            Undo
+          </Button>
+        </p>
+      )}
+      {open && <TemplatesDialog draft={draft} onPick={use} onClose={() => setOpen(false)} />}
+    </>
+  )
+  return { open: () => setOpen(true), shown }
 }
 
 function attachmentsOf(files: readonly Attached[]): Pick<TaskCreate, 'attachments'> {

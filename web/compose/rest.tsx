@@ -50,6 +50,14 @@ export function Rest({ draft, set }: { readonly draft: Draft; readonly set: Bind
           ]}
           {...set('autonomy')}
         />
+        <Select
+          label="Terminal"
+          choices={[
+            { value: '', label: 'None: the agent works by itself' },
+            { value: 'yes', label: 'I join it and work along' },
+          ]}
+          {...set('interactive')}
+        />
         <Checks {...set('checks')} />
         <Select
           label="Host"

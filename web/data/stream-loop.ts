@@ -6,7 +6,12 @@ import { followTeam } from '../../src/client/team.ts'
 export interface Stream {
   /** Connects anew: after a sign-in, or when the machine woke up. */
   again(): void
+  /** Hears nothing until `again`. */
+  rest(): void
 }
+
+/** Why a stream is down that must not be tried again by itself. */
+export const signedOut = 'signed out'
 
 /** Listens until the page or worker ends. Without a session it waits for `again`. */
 export function listen(tell: (news: TeamNews) => void): Stream {
@@ -17,7 +22,7 @@ export function listen(tell: (news: TeamNews) => void): Stream {
         if (!signal.aborted) tell(news)
     } catch {
       // The session is over; the page asks for another and then says `again`.
-      if (!signal.aborted) tell({ type: 'down', because: 'signed out' })
+      if (!signal.aborted) tell({ type: 'down', because: signedOut })
     }
   }
   void begin(current.signal)
@@ -27,5 +32,6 @@ export function listen(tell: (news: TeamNews) => void): Stream {
       current = new AbortController()
       void begin(current.signal)
     },
+    rest: () => current.abort(),
   }
 }

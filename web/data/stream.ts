@@ -4,7 +4,7 @@ import { useSyncExternalStore } from 'react'
 import type { TeamNews } from '../../src/client/team.ts'
 import { cache } from './server.ts'
 import type { Stream } from './stream-loop.ts'
-import { listen } from './stream-loop.ts'
+import { listen, signedOut } from './stream-loop.ts'
 
 export type Link = 'connecting' | 'up' | 'down'
 
@@ -15,7 +15,8 @@ let stream: Stream | null = null
 
 /** Starts listening; once per page. */
 export function startStream(): void {
-  stream ??= 'SharedWorker' in window ? shared() : listen(hear)
+  stream ??= 'SharedWorker' in window ? shared() : alone()
+  document.addEventListener('visibilitychange', look)
 }
 
 /** After signing in. */
@@ -39,17 +40,28 @@ export function useLink(): Link {
   )
 }
 
+/** A browser holds six connections to a server: tabs that nobody looks at give theirs back. */
+function alone(): Stream {
+  const own = listen(hear)
+  document.addEventListener('visibilitychange', () => (document.hidden ? own.rest() : own.again()))
+  return own
+}
+
 function shared(): Stream {
   const worker = new SharedWorker(new URL('./stream-worker.ts', import.meta.url), { type: 'module', name: 'capstan' })
   worker.port.onmessage = ({ data }: MessageEvent<TeamNews>) => hear(data)
   addEventListener('pagehide', () => worker.port.postMessage('bye'))
   // A page that comes back from the browser's cache heard nothing meanwhile.
   addEventListener('pageshow', ({ persisted }) => persisted && location.reload())
-  return { again: () => worker.port.postMessage('again') }
+  return { again: () => worker.port.postMessage('again'), rest: () => worker.port.postMessage('bye') }
 }
 
 function hear(news: TeamNews): void {
-  if (news.type === 'down') setLink('down')
+  if (news.type === 'down') {
+    setLink('down')
+    // A session that is over is not an outage: asking who one is brings the sign-in.
+    if (news.because === signedOut) refresh(['whoami'])
+  }
   if (news.type === 'ready') {
     setLink('up')
     refresh([]) // everything on show: what changed while nobody listened is in it
@@ -70,9 +82,19 @@ function hearChanges({ tasks, fleet, all }: Extract<TeamNews, { type: 'changed' 
 
 /** One read at a time of each thing; what comes meanwhile is read once more after it. */
 const reading = new Map<string, { again: boolean }>()
+/** Between two reads of one thing; longer where the read itself was long, so that a busy team costs the server a share of its time at most. */
 const restMs = 150
+const restShare = 3
+/** Something changed while nobody looked at this tab. */
+let missed = false
 
 function refresh(queryKey: readonly string[]): void {
+  if (document.hidden && queryKey[0] !== 'requests') {
+    missed = true
+    // What waits for a person is told also while they look elsewhere.
+    if (queryKey.length === 0) refresh(['requests'])
+    return
+  }
   const name = queryKey.join(' ')
   const known = reading.get(name)
   if (known !== undefined) {
@@ -81,13 +103,23 @@ function refresh(queryKey: readonly string[]): void {
   }
   const read = { again: false }
   reading.set(name, read)
+  const began = performance.now()
   // A read under way may have begun before the change: it is not the one to wait for.
   void cache.invalidateQueries({ queryKey }, { cancelRefetch: true }).finally(() =>
-    setTimeout(() => {
-      reading.delete(name)
-      if (read.again) refresh(queryKey)
-    }, restMs),
+    setTimeout(
+      () => {
+        reading.delete(name)
+        if (read.again) refresh(queryKey)
+      },
+      Math.max(restMs, restShare * (performance.now() - began)),
+    ),
   )
+}
+
+function look(): void {
+  if (document.hidden || !missed) return
+  missed = false
+  refresh([])
 }
 
 function setLink(next: Link): void {

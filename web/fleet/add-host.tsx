@@ -77,7 +77,10 @@ function Commands({ secret, known, onClose }: CommandsProps) {
       <ol className="grid gap-3">
         <li className="grid gap-1">
           <span className="text-xs text-faint">1. Sign in</span>
-          <Copy label="the sign-in command" text={`echo ${secret} | capstan login ${location.origin} --token-stdin`} />
+          <Copy
+            label="the sign-in command"
+            text={`echo ${secret} | capstan login --url ${location.origin} --token-stdin`}
+          />
         </li>
         <li className="grid gap-1">
           <span className="text-xs text-faint">2. Say which repository it serves</span>

@@ -1,10 +1,11 @@
-// What an administrator keeps: profiles, pools, repositories, tokens.
+// What an administrator keeps: profiles, models, pools, repositories, members, tokens.
 
 import { useQuery } from '@tanstack/react-query'
 import { whoami } from '../data/queries.ts'
 import { View } from '../shell/view.tsx'
 import { Audit } from './audit.tsx'
 import { Members } from './members.tsx'
+import { Models } from './models.tsx'
 import { Pools } from './pools.tsx'
 import { Profiles } from './profiles.tsx'
 import { Repos } from './repos.tsx'
@@ -26,6 +27,7 @@ export function Manage() {
         <Repos />
         <Pools admin={admin} />
         <Profiles admin={admin} />
+        <Models admin={admin} />
         <Members owner={owner} />
         {owner && <Tokens />}
         {admin && <Audit />}

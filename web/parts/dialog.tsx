@@ -27,7 +27,7 @@ export function Dialog({ title, onClose, children, wide = false }: DialogProps) 
       onClose={onClose}
       onClick={(event) => event.target === ref.current && onClose()}
       onKeyDown={(event) => event.stopPropagation()}
-      className={`m-auto max-h-[85dvh] w-[min(92vw,var(--w))] rounded-lg border border-line bg-raised p-0 text-text shadow-pop ${wide ? '[--w:44rem]' : '[--w:30rem]'}`}
+      className={`m-auto max-h-[85dvh] outline-none w-[min(92vw,var(--w))] rounded-lg border border-line bg-raised p-0 text-text shadow-pop ${wide ? '[--w:44rem]' : '[--w:30rem]'}`}
     >
       <div className="grid gap-4 p-5">
         <h2 id={id} className="text-lg font-semibold">

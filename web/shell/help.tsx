@@ -27,7 +27,7 @@ const groups = [
   {
     title: 'Task',
     keys: [
-      ['1 … 5', 'Transcript, changes, checks, attempts, details'],
+      ['1–5', 'Transcript, changes, checks, attempts, details'],
       ['a', 'Accept'],
       ['r', 'Reject'],
       ['G', 'Jump to the end'],

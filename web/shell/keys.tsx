@@ -15,7 +15,7 @@ const chordMs = 1_200
 
 export function Keys({ open }: { readonly open: (overlay: 'palette' | 'help') => void }) {
   const navigate = useNavigate()
-  const lastG = useRef(0)
+  const lastG = useRef(Number.NEGATIVE_INFINITY)
   useEffect(() => {
     const hear = (event: KeyboardEvent) => {
       if ((event.metaKey || event.ctrlKey) && event.key.toLowerCase() === 'k') {

@@ -3,6 +3,7 @@
 import { useNavigate } from '@tanstack/react-router'
 import { useEffect, useRef } from 'react'
 import { useOpenRequests } from '../data/requests.ts'
+import { setWaiting } from './title.ts'
 
 const key = 'capstan.notices'
 
@@ -25,7 +26,7 @@ export function useNotices(): void {
   const seen = useRef<Set<string> | null>(null)
   useEffect(() => {
     if (requests === undefined) return
-    document.title = requests.length === 0 ? 'Capstan' : `(${requests.length}) Capstan`
+    setWaiting(requests.length)
     if ('setAppBadge' in navigator) void navigator.setAppBadge(requests.length).catch(() => {}) // not installed: no badge
     const before = seen.current
     seen.current = new Set(requests.map((each) => each.id))

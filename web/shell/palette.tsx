@@ -3,6 +3,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { useEffect, useRef, useState } from 'react'
+import { readTemplates } from '../compose/templates.ts'
 import { board } from '../data/queries.ts'
 import type { IconName } from '../parts/icon.tsx'
 import { Icon } from '../parts/icon.tsx'
@@ -111,6 +112,13 @@ function useEntries(text: string): readonly Entry[] {
     { id: 'light', name: 'Light theme', hint: '', icon: 'settings', run: () => chooseTheme('light') },
     { id: 'dark', name: 'Dark theme', hint: '', icon: 'settings', run: () => chooseTheme('dark') },
   ]
+  const templates: Entry[] = readTemplates().map(({ id, name }) => ({
+    id,
+    name: `New task: ${name}`,
+    hint: 'Template',
+    icon: 'plus',
+    run: () => void navigate({ to: '/new', search: { template: id } }),
+  }))
   const found: Entry[] = tasks.slice(0, shownTasks).map((task) => ({
     id: task.id,
     name: task.title,
@@ -119,5 +127,6 @@ function useEntries(text: string): readonly Entry[] {
     dot: looks[task.group].dot,
     run: () => void navigate({ to: '/tasks/$taskId', params: { taskId: task.id } }),
   }))
-  return [...places.filter((place) => place.name.toLowerCase().includes(wanted)), ...found]
+  const named = [...places, ...templates].filter((each) => each.name.toLowerCase().includes(wanted))
+  return [...named, ...found]
 }

@@ -1,8 +1,8 @@
 // The frame around every view: who is signed in, where to go, whether the link is up.
 
 import { useQuery } from '@tanstack/react-query'
-import { Outlet } from '@tanstack/react-router'
-import { lazy, Suspense, useEffect, useState } from 'react'
+import { Outlet, useLocation } from '@tanstack/react-router'
+import { lazy, Suspense, useEffect, useRef, useState } from 'react'
 import { whoami } from '../data/queries.ts'
 import { isSignedOut } from '../data/server.ts'
 import { startStream } from '../data/stream.ts'
@@ -26,6 +26,21 @@ export function Shell() {
   return isSignedOut(me.error) ? <SignIn /> : <Failed error={me.error} />
 }
 
+/** A view that was gone to has the keyboard; one that takes it by itself keeps it. */
+function useFocusOnArrival(): void {
+  const path = useLocation({ select: ({ pathname }) => pathname })
+  const first = useRef(true)
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the path is what one arrives at
+  useEffect(() => {
+    if (first.current) {
+      first.current = false
+      return
+    }
+    const main = document.getElementById('main')
+    if (main !== null && !main.contains(document.activeElement)) main.focus({ preventScroll: true })
+  }, [path])
+}
+
 function SignedIn() {
   const [overlay, setOverlay] = useState<Overlay | null>(null)
   const close = () => setOverlay(null)
@@ -36,6 +51,7 @@ function SignedIn() {
     return () => clearTimeout(timer)
   }, [])
   useNotices()
+  useFocusOnArrival()
   return (
     <div className="flex h-dvh flex-col md:flex-row">
       <a
@@ -45,7 +61,7 @@ function SignedIn() {
         Skip to content
       </a>
       <Nav onPalette={() => setOverlay('palette')} />
-      <main id="main" tabIndex={-1} className="flex min-h-0 min-w-0 flex-1 flex-col max-md:order-first">
+      <main id="main" tabIndex={-1} className="flex min-h-0 min-w-0 flex-1 flex-col outline-none max-md:order-first">
         <Banner />
         <Outlet />
       </main>

@@ -1,6 +1,7 @@
 // The frame of a view that scrolls as a page: a title, what belongs beside it, the content.
 
 import type { ReactNode } from 'react'
+import { useTitle } from './title.ts'
 
 interface ViewProps {
   readonly title: string
@@ -10,6 +11,7 @@ interface ViewProps {
 }
 
 export function View({ title, beside, wide = false, children }: ViewProps) {
+  useTitle(title)
   return (
     <div className="min-h-0 flex-1 overflow-y-auto">
       <div className={`mx-auto grid grid-cols-[minmax(0,1fr)] gap-4 p-4 sm:p-6 ${wide ? 'max-w-6xl' : 'max-w-3xl'}`}>

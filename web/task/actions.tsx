@@ -9,7 +9,7 @@ import { Button } from '../parts/button.tsx'
 import { Dialog } from '../parts/dialog.tsx'
 import { useKeys } from '../shell/keys.tsx'
 
-type Act = 'cancelTask' | 'retryTask' | 'acceptTask' | 'rejectTask'
+type Act = 'finishTask' | 'cancelTask' | 'retryTask' | 'acceptTask' | 'rejectTask'
 
 interface Offer {
   readonly act: Act
@@ -29,16 +29,19 @@ function offers(task: TaskView): readonly Offer[] {
     ]
   if (task.state === 'failed' || task.verdict === 'rejected')
     return [{ act: 'retryTask', name: 'Retry', weight: 'main' }]
-  if (task.endedAt === null)
-    return [
-      {
-        act: 'cancelTask',
-        name: 'Cancel',
-        weight: 'danger',
-        ask: 'The agent is stopped; what it changed so far is kept.',
-      },
-    ]
-  return []
+  if (task.endedAt !== null) return []
+  const finish: Offer = { act: 'finishTask', name: 'Finish', weight: 'main' }
+  const atWork = task.interactive === true && task.state === 'running'
+  return [
+    ...(atWork ? [finish] : []),
+
+    {
+      act: 'cancelTask',
+      name: 'Cancel',
+      weight: 'danger',
+      ask: 'The agent is stopped; what it changed so far is kept.',
+    },
+  ]
 }
 
 export function Actions({ task }: { readonly task: TaskView }) {
@@ -87,7 +90,7 @@ export function Actions({ task }: { readonly task: TaskView }) {
 
 function call(act: Act, id: string, message: string): Promise<TaskView> {
   const params = { id }
-  if (act === 'retryTask') return server.call(act, { params, body: {} })
+  if (act === 'retryTask' || act === 'finishTask') return server.call(act, { params, body: {} })
   return server.call(act, { params, body: message === '' ? {} : { message } })
 }
 

@@ -9,14 +9,20 @@ import { Button } from '../parts/button.tsx'
 import { plural } from '../parts/figures.ts'
 import { Icon } from '../parts/icon.tsx'
 import { Queue } from './queue.tsx'
-import { sendBack } from './send-back.ts'
+import { fork, sendBack } from './send-back.ts'
+
+type How = 'now' | 'next' | 'fork'
 
 export function FollowUp({ task }: { readonly task: TaskView }) {
   const store = reviewOf(task.id)
   const review = useReview(store)
   const navigate = useNavigate()
   const { mutate, error, isPending } = useMutation({
-    mutationFn: (now: boolean) => sendBack(task, { text: messageOf(review), comments: review.comments.length, now }),
+    mutationFn: (how: How) => {
+      const text = messageOf(review)
+      if (how === 'fork') return fork(task, text)
+      return sendBack(task, { text, comments: review.comments.length, now: how === 'now' })
+    },
     onSuccess: (next) => {
       store.sent()
       // While the agent works the message waits under the box; else its task is what goes on now.
@@ -28,15 +34,15 @@ export function FollowUp({ task }: { readonly task: TaskView }) {
   const empty = comments.length === 0 && message.trim() === ''
   // An agent that takes words while it works hears them at once; another hears them next.
   const hears = task.attempts.at(-1)?.takesMessages === true
-  const send = (now: boolean) => {
-    if (!empty && !isPending) mutate(now)
+  const send = (how: How) => {
+    if (!empty && !isPending) mutate(how)
   }
   return (
     <form
       aria-label="Message to the agent"
       onSubmit={(event) => {
         event.preventDefault()
-        send(hears)
+        send(hears ? 'now' : 'next')
       }}
       className="grid shrink-0 gap-2 border-t border-line bg-panel px-4 py-2.5"
     >
@@ -55,18 +61,11 @@ export function FollowUp({ task }: { readonly task: TaskView }) {
           onKeyDown={(event) => {
             if (event.key !== 'Enter' || !(event.metaKey || event.ctrlKey)) return
             event.preventDefault()
-            send(hears)
+            send(hears ? 'now' : 'next')
           }}
           className="min-w-0 flex-1 resize-none rounded-md border border-line bg-raised px-2.5 py-1.5 hover:border-strong max-md:py-2 max-md:text-lg"
         />
-        {hears && (
-          <Button disabled={empty || isPending} onClick={() => send(false)} title="When it is done with what it does">
-            Send next
-          </Button>
-        )}
-        <Button type="submit" weight={empty ? 'plain' : 'main'} disabled={empty || isPending} title="⌘ Enter">
-          {hears ? 'Send now' : comments.length > 0 ? 'Send back' : 'Send'}
-        </Button>
+        <Ways task={task} hears={hears} comments={comments.length} disabled={empty || isPending} onSend={send} />
       </div>
       <Queue task={task} />
       {comments.length > 0 && (
@@ -76,5 +75,39 @@ export function FollowUp({ task }: { readonly task: TaskView }) {
         </p>
       )}
     </form>
+  )
+}
+
+interface WaysProps {
+  readonly task: TaskView
+  readonly hears: boolean
+  readonly comments: number
+  readonly disabled: boolean
+  readonly onSend: (how: How) => void
+}
+
+/** How the words may go: now, next, or in a copy. The likeliest is the form's own button. */
+function Ways({ task, hears, comments, disabled, onSend }: WaysProps) {
+  return (
+    <>
+      {hears && (
+        <Button disabled={disabled} onClick={() => onSend('next')} title="When it is done with what it does">
+          Send next
+        </Button>
+      )}
+      {task.endedAt !== null && (
+        <Button
+          disabled={disabled}
+          className="max-sm:hidden"
+          onClick={() => onSend('fork')}
+          title="On a new branch, with a copy of the conversation"
+        >
+          Fork
+        </Button>
+      )}
+      <Button type="submit" weight={disabled ? 'plain' : 'main'} disabled={disabled} title="⌘ Enter">
+        {hears ? 'Send now' : comments > 0 ? 'Send back' : 'Send'}
+      </Button>
+    </>
   )
 }

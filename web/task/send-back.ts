@@ -3,6 +3,13 @@
 import type { TaskView } from '../../src/protocol/task.ts'
 import { cache, server } from '../data/server.ts'
 
+/** Goes on in a copy: a new branch, a copy of the conversation; this task stays as it is. Gives the new task. */
+export async function fork(task: TaskView, text: string): Promise<string> {
+  const body = { prompt: text, continueFrom: { task: task.id, mode: 'fork' as const } }
+  const made = await server.call('createTask', { body, idempotencyKey: crypto.randomUUID() })
+  return made.id
+}
+
 export interface Words {
   readonly text: string
   /** How many comments on lines are in it. */

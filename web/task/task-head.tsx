@@ -6,10 +6,12 @@ import { count, dollars, localTimes, words } from '../parts/figures.ts'
 import { useNow } from '../parts/now.ts'
 import { Chip, standingOf } from '../parts/standing.tsx'
 import { Ago, Lasted } from '../parts/time.tsx'
+import { useTitle } from '../shell/title.ts'
 import { Actions } from './actions.tsx'
 import { costOf } from './cost.ts'
 
 export function TaskHead({ task, openRequests }: { readonly task: TaskView; readonly openRequests: number }) {
+  useTitle(task.title)
   return (
     <header className="grid shrink-0 gap-1.5 px-4 pt-3 pb-1.5">
       <div className="flex flex-wrap items-start gap-x-3 gap-y-2">

@@ -2,12 +2,12 @@
 
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router'
-import { lazy, Suspense } from 'react'
+import { lazy, Suspense, useState } from 'react'
 import type { AttemptView, TaskView } from '../../src/protocol/task.ts'
 import { task as taskQuery } from '../data/queries.ts'
 import { useOpenRequests } from '../data/requests.ts'
 import { RequestCard } from '../inbox/request-card.tsx'
-import { Failed, Loading } from '../parts/empty.tsx'
+import { Empty, Failed, Loading } from '../parts/empty.tsx'
 import type { TaskTab } from '../routes.tsx'
 import { useKeys } from '../shell/keys.tsx'
 import { Attempts } from './attempts.tsx'
@@ -18,6 +18,7 @@ import { TaskHead } from './task-head.tsx'
 import { Transcript } from './transcript.tsx'
 
 const Changes = lazy(async () => ({ default: (await import('../changes/changes.tsx')).Changes }))
+const TerminalView = lazy(async () => ({ default: (await import('../terminal/terminal.tsx')).TerminalView }))
 
 export function TaskPage() {
   const { taskId } = useParams({ from: '/tasks/$taskId' })
@@ -30,7 +31,9 @@ function Loaded({ task }: { readonly task: TaskView }) {
   const search = useSearch({ from: '/tasks/$taskId' })
   const requests = useOpenRequests().data?.filter((each) => each.taskId === task.id) ?? []
   const attempt = task.attempts.find((each) => each.n === search.attempt) ?? task.attempts.at(-1)
-  const tab = search.tab ?? 'transcript'
+  // What is opened first stays when the agent ends: nobody's view changes by itself.
+  const [first] = useState<TaskTab>(task.interactive === true && task.endedAt === null ? 'terminal' : 'transcript')
+  const tab = search.tab ?? first
   return (
     <div className="flex min-h-0 flex-1 flex-col">
       <TaskHead task={task} openRequests={requests.length} />
@@ -42,14 +45,14 @@ function Loaded({ task }: { readonly task: TaskView }) {
       <Tabs task={task} attempt={attempt} current={tab} />
       <div className="flex min-h-0 flex-1">
         <div id="panel" role="tabpanel" aria-labelledby={`tab-${tab}`} className="flex min-h-0 min-w-0 flex-1 flex-col">
-          <Suspense fallback={<Loading what="the changes" />}>
+          <Suspense fallback={<Loading what={tab === 'terminal' ? 'the terminal' : 'the changes'} />}>
             <Panel task={task} attempt={attempt} tab={tab} />
           </Suspense>
           {(tab === 'transcript' || tab === 'changes') && <FollowUp task={task} />}
         </div>
         <aside
           aria-label="About this task"
-          className="hidden w-80 shrink-0 overflow-y-auto border-l border-line bg-panel xl:block"
+          className={`hidden w-80 shrink-0 overflow-y-auto border-l border-line bg-panel ${tab === 'terminal' ? '2xl:block' : 'xl:block'}`}
         >
           <Details task={task} attempt={attempt} />
         </aside>
@@ -68,6 +71,12 @@ function Panel({ task, attempt, tab }: PanelProps) {
   switch (tab) {
     case 'transcript':
       return <Transcript task={task} />
+    case 'terminal':
+      return task.interactive === true ? (
+        <TerminalView task={task} />
+      ) : (
+        <Empty title="No terminal">This task is not interactive: its agent works by itself.</Empty>
+      )
     case 'changes':
       return <Changes task={task} attempt={attempt} />
     case 'checks':
@@ -83,13 +92,17 @@ function Panel({ task, attempt, tab }: PanelProps) {
   }
 }
 
-const names: readonly { readonly tab: TaskTab; readonly name: string }[] = [
+const everyName: readonly { readonly tab: TaskTab; readonly name: string }[] = [
   { tab: 'transcript', name: 'Transcript' },
   { tab: 'changes', name: 'Changes' },
   { tab: 'checks', name: 'Checks' },
   { tab: 'attempts', name: 'Attempts' },
   { tab: 'details', name: 'Details' },
 ]
+
+function namesOf(task: TaskView): typeof everyName {
+  return task.interactive === true ? [{ tab: 'terminal', name: 'Terminal' }, ...everyName] : everyName
+}
 
 function Tabs({
   task,
@@ -102,6 +115,7 @@ function Tabs({
 }) {
   const navigate = useNavigate({ from: '/tasks/$taskId' })
   const open = (tab: TaskTab) => void navigate({ search: (before) => ({ ...before, tab }), replace: true })
+  const names = namesOf(task)
   const at = names.findIndex((each) => each.tab === current)
   const step = (by: number) => {
     const next = names[(at + by + names.length) % names.length]
@@ -130,7 +144,7 @@ function Tabs({
           aria-controls="panel"
           tabIndex={tab === current ? 0 : -1}
           onClick={() => open(tab)}
-          className={`relative flex h-9 items-center gap-1.5 px-2 whitespace-nowrap max-md:h-11 ${tab === 'details' ? 'xl:hidden' : ''} ${tab === current ? 'font-medium after:absolute after:inset-x-2 after:-bottom-px after:h-0.5 after:bg-accent' : 'text-muted hover:text-text'}`}
+          className={`relative flex h-9 items-center gap-1.5 px-2 whitespace-nowrap max-md:h-11 ${tab !== 'details' ? '' : current === 'terminal' ? '2xl:hidden' : 'xl:hidden'} ${tab === current ? 'font-medium after:absolute after:inset-x-2 after:-bottom-px after:h-0.5 after:bg-accent' : 'text-muted hover:text-text'}`}
         >
           {name}
           <TabCount tab={tab} task={task} attempt={attempt} />
@@ -144,6 +158,7 @@ function TabCount({ tab, task, attempt }: PanelProps) {
   const evidence = attempt?.evidence ?? null
   const failed = evidence?.checks.filter((check) => check.exitCode !== 0 && check.skipped === undefined).length ?? 0
   const n = {
+    terminal: 0,
     transcript: 0,
     details: 0,
     changes: evidence?.filesChanged ?? 0,

@@ -115,3 +115,7 @@ export const memberAddOptions = [
 ] as const satisfies readonly OptionSpec[]
 
 export const memberSetOptions = [{ ...roleOption, required: true }] as const satisfies readonly OptionSpec[]
+
+export const auditOptions = [
+  { name: 'limit', kind: 'count', min: 1, max: 10_000, value: 'N', summary: 'At most so many lines; default 50' },
+] as const satisfies readonly OptionSpec[]

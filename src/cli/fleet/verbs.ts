@@ -2,7 +2,7 @@
 
 import type { GroupSpec } from '../spec.ts'
 import { none, verb } from '../spec.ts'
-import { poolAddOptions, profileOptions, tokenAddOptions } from './options.ts'
+import { auditOptions, poolAddOptions, profileOptions, tokenAddOptions } from './options.ts'
 
 const name = { name: 'name', summary: 'Its name' } as const
 const nameOrId = { name: 'name', summary: 'Its name or id' } as const
@@ -143,6 +143,13 @@ export const team: GroupSpec = {
       options: none,
       examples: ['capstan team ls'],
       load: async () => (await import('./teams.ts')).listTeams,
+    }),
+    verb({
+      name: 'audit',
+      summary: 'Who changed what, the latest first',
+      options: auditOptions,
+      examples: ['capstan team audit', 'capstan team audit --limit 500 --json'],
+      load: async () => (await import('./audit.ts')).showAudit,
     }),
   ],
 }

@@ -1,8 +1,8 @@
-// capstan login, logout, whoami, doctor
+// capstan login, logout, whoami, doctor, config
 
-import type { VerbSpec } from '../spec.ts'
+import type { GroupSpec, VerbSpec } from '../spec.ts'
 import { none, verb } from '../spec.ts'
-import { doctorOptions, loginOptions } from './options.ts'
+import { doctorOptions, exportEnvOptions, initFromEnvOptions, loginOptions } from './options.ts'
 
 export const login: VerbSpec = verb({
   name: 'login',
@@ -35,3 +35,25 @@ export const doctor: VerbSpec = verb({
   examples: ['capstan doctor'],
   load: async () => (await import('./doctor.ts')).examine,
 })
+
+export const config: GroupSpec = {
+  name: 'config',
+  summary: 'Carry this machine’s settings to another',
+  fallback: null,
+  verbs: [
+    verb({
+      name: 'export-env',
+      summary: 'Server, token and identity as lines of a dotenv file',
+      options: exportEnvOptions,
+      examples: ['capstan config export-env', 'capstan config export-env --identity ci --json'],
+      load: async () => (await import('./environment.ts')).exportEnv,
+    }),
+    verb({
+      name: 'init-from-env',
+      summary: 'Set this machine up from those variables',
+      options: initFromEnvOptions,
+      examples: ['capstan config init-from-env'],
+      load: async () => (await import('./environment.ts')).initFromEnv,
+    }),
+  ],
+}

@@ -1,15 +1,15 @@
-// One line for each change of a task's state, between the lines of its transcript.
+// A line or more for each change of a task's state, between the lines of its transcript.
 
 import type { TaskView } from '../../protocol/task.ts'
 import type { Look } from './outcome.ts'
 import { becauseOf, lastAttempt } from './standing.ts'
 import { oneLine } from './visible.ts'
-import { cut } from './wrap.ts'
+import { wrap } from './wrap.ts'
 
-/** Null for states that the transcript or the outcome tells better. */
-export function progressLine(task: TaskView, now: number, { style, width }: Look): string | null {
+/** None for states that the transcript or the outcome tells better. */
+export function progressLines(task: TaskView, now: number, { style, width }: Look): readonly string[] {
   const text = progressText(task, now)
-  return text === null ? null : style.dim(cut(text, width))
+  return text === null ? [] : wrap(text, width).map(style.dim)
 }
 
 function progressText(task: TaskView, now: number): string | null {
@@ -17,7 +17,9 @@ function progressText(task: TaskView, now: number): string | null {
   switch (task.state) {
     case 'waiting':
     case 'parked':
-      return `${task.state}${because === null ? '' : `: ${because}`}`
+      return because === null || !because.startsWith(task.state)
+        ? `${task.state}${because === null ? '' : `: ${because}`}`
+        : because
     case 'queued':
       return task.attempts.length === 0 && task.why === null ? null : `queued${because === null ? '' : `: ${because}`}`
     case 'preparing':

@@ -18,7 +18,7 @@ export interface Sheet {
 export function requestPage(request: RequestView, { style, width, now }: Sheet): readonly string[] {
   const { id, taskId, kind, options, title } = request
   return [
-    ...wrap(exact(oneLine(title)), width).map(style.bold),
+    ...wrap(exact(title), width).map(style.bold),
     style.dim(`${id}  ${kind} of ${taskId}`),
     style.dim(standing(request, now)),
     ...Object.entries(request.body).flatMap(([name, value]) => [

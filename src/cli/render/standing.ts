@@ -1,5 +1,7 @@
 // Where a task stands, in the words people see. Derived from facts, never stored.
 
+import type { BoardGroup } from '../../core/board.ts'
+import { groupOf } from '../../core/board.ts'
 import type { AttemptView, TaskView } from '../../protocol/task.ts'
 import { relative } from './figures.ts'
 import type { Style } from './style.ts'
@@ -10,31 +12,29 @@ export interface Standing {
   readonly tone: 'good' | 'bad' | 'busy' | 'calm' | 'yours'
 }
 
-/** One or two words for a column. */
+/** One or two words for a column: the board's groups, told apart further where one word says more. */
 export function standingOf(task: TaskView): Standing {
-  switch (task.state) {
-    case 'waiting':
-    case 'queued':
-      return { word: task.state, tone: 'calm' }
-    case 'preparing':
-    case 'running':
-      return task.openRequests > 0 ? { word: 'needs you', tone: 'yours' } : { word: task.state, tone: 'busy' }
-    case 'parked':
-      return { word: 'parked', tone: 'yours' }
-    case 'completed':
-      return completed(task)
-    case 'failed':
-    case 'expired':
-      return { word: task.state, tone: 'bad' }
-    case 'cancelled':
-      return { word: lastAttempt(task)?.ownership === 'stopping' ? 'stopping' : 'cancelled', tone: 'calm' }
-  }
+  const { state, verdict, openRequests } = task
+  const stalled = lastAttempt(task)?.stalledSince != null
+  const group = groupOf({ state, verdict, openRequests, stalled })
+  return { word: wordFor(task, group), tone: state === 'cancelled' ? 'calm' : tones[group] }
 }
 
-function completed(task: TaskView): Standing {
-  if (task.verdict === 'pending') return { word: 'in review', tone: 'yours' }
-  if (task.verdict === 'rejected') return { word: 'rejected', tone: 'bad' }
-  return { word: 'completed', tone: 'good' }
+const tones: Readonly<Record<BoardGroup, Standing['tone']>> = {
+  needs_you: 'yours',
+  working: 'busy',
+  queued: 'calm',
+  parked: 'yours',
+  in_review: 'yours',
+  done: 'good',
+  failed: 'bad',
+}
+
+function wordFor(task: TaskView, group: BoardGroup): string {
+  if (group === 'needs_you' || group === 'in_review') return inWords(group)
+  if (task.verdict === 'rejected') return 'rejected'
+  if (task.state === 'cancelled' && lastAttempt(task)?.ownership === 'stopping') return 'stopping'
+  return task.state
 }
 
 export function paintOf(standing: Standing, style: Style): (text: string) => string {

@@ -15,6 +15,7 @@ export interface Page extends Look {
 }
 
 const promptLines = 8
+const outputLineCount = 20
 
 export function taskPage(task: TaskView, page: Page): readonly string[] {
   const { style, width } = page
@@ -108,9 +109,18 @@ function attemptLines(attempt: AttemptView, told: 'told above' | 'not told', pag
   if (attempt.evidence !== null && told === 'not told') lines.push(...evidenceLines(attempt.evidence, page))
   if (attempt.evidence?.checkpointRef != null)
     lines.push(style.dim(cut(`  kept at ${attempt.evidence.checkpointRef}`, width)))
+  if (attempt.output !== null) lines.push(...outputLines(attempt.output, width))
   if (attempt.withheld.length > 0) lines.push(`  kept back by the host: ${oneLine(attempt.withheld.join(', '))}`)
   for (const late of attempt.salvage) lines.push(cut(`  salvaged ${late.kind}: ${oneLine(late.detail)}`, width))
   return lines
+}
+
+/** What the agent handed in, as JSON. */
+function outputLines(output: unknown, width: number): readonly string[] {
+  const lines = wrap(visible(JSON.stringify(output, null, 2)), width - 4)
+  const shown = lines.slice(0, outputLineCount).map((line) => `    ${line}`)
+  const more = lines.length - shown.length
+  return ['  output', ...shown, ...(more > 0 ? [`    … ${more} more lines: capstan task show ID --json`] : [])]
 }
 
 function timing(attempt: AttemptView, now: number): string {

@@ -133,7 +133,7 @@ function asked(event: Of<'request'>, { style, width }: Look): readonly string[] 
   const title = oneLine(event.title)
   if (event.rule !== undefined) return [style.dim(cut(`allowed by the rule ${oneLine(event.rule)}: ${title}`, width))]
   const id = oneLine(event.requestId)
-  const how = event.kind === 'permission' ? '--allow (or --deny)' : '--text "…"'
+  const how = event.kind === 'permission' ? '--allow (or --deny)' : '--text "…" (or --option ID)'
   return [
     ...wrap(`asks: ${title}`, width).map(style.yellow),
     ...wrap(`  capstan task answer ${id} ${how}`, width),

@@ -1,5 +1,6 @@
 // capstan session ls, show, close
 
+import { Problem } from '../../core/problem.ts'
 import type { SessionView } from '../../protocol/session.ts'
 import { connect } from '../connection.ts'
 import type { Context } from '../context.ts'
@@ -35,12 +36,19 @@ export async function listSessions(_: Plain, context: Context): Promise<number> 
 export async function showSession({ args }: Plain, context: Context): Promise<number> {
   const client = await connect(context)
   const params = { id: args[0] ?? '' }
-  const session = await client.call('getSession', { params, signal: context.signal })
   const { items } = await client.call('listMessages', { params, signal: context.signal })
+  const session = await client.call('getSession', { params, signal: context.signal }).catch((error: unknown) => {
+    if (items.length > 0 && error instanceof Problem && error.code === 'not_found') return null
+    throw error
+  })
   const { terminal, clock } = context
   if (context.json) terminal.json({ ...session, waiting: items })
   else {
-    terminal.out(...page(session, context))
+    terminal.out(
+      ...(session === null
+        ? [`${params.id} has left no conversation yet: its agent is at work`]
+        : page(session, context)),
+    )
     if (items.length > 0) {
       const sheet = { style: terminal.style, width: terminal.width, now: clock.now() }
       terminal.out('', terminal.style.dim('what waits, in order'), ...taskTable(items, sheet))

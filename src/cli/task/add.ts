@@ -12,7 +12,7 @@ import { connect } from '../connection.ts'
 import type { Context } from '../context.ts'
 import { readContextFiles, uploadFiles } from '../fleet/context-files.ts'
 import { bytes } from '../render/figures.ts'
-import { progressLine } from '../render/progress.ts'
+import { progressLines } from '../render/progress.ts'
 import { hereRepo } from '../repo/here.ts'
 import type { Given } from '../spec.ts'
 import { readStdin } from '../stdin.ts'
@@ -69,9 +69,9 @@ async function waitToEnd(client: Client, created: TaskView, context: Context): P
 }
 
 function sayCreated(task: TaskView, { terminal, clock }: Context): void {
-  const progress = progressLine(task, clock.now(), terminal)
-  terminal.out(`${task.id}  ${task.state}`, ...(progress === null ? [] : [progress]))
-  terminal.out(`${terminal.style.dim('next:')} capstan task logs ${task.id} -f`)
+  terminal.out(`${task.id}  ${task.state}`, ...progressLines(task, clock.now(), terminal))
+  const next = task.interactive === true ? `attach ${task.id}` : `logs ${task.id} -f`
+  terminal.out(`${terminal.style.dim('next:')} capstan task ${next}`)
 }
 
 type Texts = readonly [argument: string | undefined, prompt: string | undefined, file: string | undefined]
@@ -85,7 +85,8 @@ export async function promptOf(texts: Texts, context: Context): Promise<string> 
       'usage',
       'the prompt is given more than once: use one of the argument, --prompt and --prompt-file',
     )
-  if (given.length === 0) throw new Problem('usage', 'a task needs a prompt: capstan task add "what to do"')
+  if (given.length === 0)
+    throw new Problem('usage', 'a prompt is missing: say in quotes what to do, or name a file with --prompt-file')
   const text = file === undefined ? given[0] : await promptFile(file, context)
   if (text === undefined || text.trim() === '') throw new Problem('usage', 'the prompt is empty; a task needs one')
   const size = Buffer.byteLength(text)
@@ -130,6 +131,7 @@ function taskOf({ options }: Add, context: Context, prompt: string): BodyIn<'cre
     profiles: options.profile && [...options.profile],
     harness: options.harness,
     model: options.model,
+    thinkingLevel: options.thinking,
     autonomy: options.autonomy,
     labels: options.label && [...options.label],
     priority: options.priority,
@@ -148,6 +150,7 @@ function taskOf({ options }: Add, context: Context, prompt: string): BodyIn<'cre
     runAt: options.runAt === undefined ? undefined : parseInstant(options.runAt, now, 'run-at'),
     expiresAt: options.expiresAt === undefined ? undefined : parseInstant(options.expiresAt, now, 'expires-at'),
     correlationId: options.correlationId,
+    interactive: options.interactive,
     context: options.context && readContextFiles(options.context, context),
   }
   // the parser has checked the choices against the same words

@@ -6,7 +6,7 @@ import type { TaskView } from '../../protocol/task.ts'
 import type { Context } from '../context.ts'
 import { exitCodes } from '../exit.ts'
 import { outcomeLines } from '../render/outcome.ts'
-import { progressLine } from '../render/progress.ts'
+import { progressLines } from '../render/progress.ts'
 import type { Shown } from '../render/transcript.ts'
 import { nothingShown, tell } from '../render/transcript.ts'
 
@@ -123,10 +123,11 @@ class Screen {
 
   #showProgress(task: TaskView): void {
     if (this.#context.json) return
-    const line = progressLine(task, this.#context.clock.now(), this.#context.terminal)
-    if (line === null || line === this.#lastProgress) return
-    this.#lastProgress = line
+    const lines = progressLines(task, this.#context.clock.now(), this.#context.terminal)
+    const said = lines.join('\n')
+    if (said === '' || said === this.#lastProgress) return
+    this.#lastProgress = said
     this.#idle = false
-    this.#context.terminal.out(line)
+    this.#context.terminal.out(...lines)
   }
 }

@@ -1,5 +1,6 @@
 // The options of the task verbs.
 
+import { thinkingLevels } from '../../core/thinking.ts'
 import type { OptionSpec } from '../spec.ts'
 
 export const addOptions = [
@@ -8,6 +9,7 @@ export const addOptions = [
   { name: 'repo', kind: 'text', value: 'SLUG', summary: 'Repository; default: the registered one you are in' },
   { name: 'harness', kind: 'text', value: 'NAME', summary: 'Agent CLI: codex, claude-code, shell …' },
   { name: 'model', kind: 'text', value: 'NAME', summary: 'Model, as the agent CLI calls it' },
+  { name: 'thinking', kind: 'text', value: 'LEVEL', choices: thinkingLevels, summary: 'How much the model thinks' },
   { name: 'profile', kind: 'list', value: 'NAME', summary: 'Allowed profile (repeatable)' },
   { name: 'pool', kind: 'text', value: 'NAME', summary: 'Only hosts of this pool' },
   { name: 'daemon', kind: 'text', value: 'ID', summary: 'Only this daemon, by id or name' },
@@ -82,6 +84,7 @@ export const addOptions = [
     value: 'KEY',
     summary: 'The same key gives the same task, not a second one',
   },
+  { name: 'interactive', kind: 'flag', summary: 'The agent in a terminal, for you to join: task attach' },
   { name: 'wait', kind: 'flag', summary: 'Wait for the end; the exit code says how it ended' },
   { name: 'follow', short: 'f', kind: 'flag', summary: 'Show the agent at work until the end' },
 ] as const satisfies readonly OptionSpec[]

@@ -104,6 +104,22 @@ export const task: GroupSpec = {
       load: async () => (await import('./change.ts')).cancelTask,
     }),
     verb({
+      name: 'attach',
+      summary: 'Join the terminal of an interactive task; Ctrl-] leaves it at work',
+      args: [id],
+      options: none,
+      examples: ['capstan task attach ID'],
+      load: async () => (await import('./attach.ts')).attachTask,
+    }),
+    verb({
+      name: 'finish',
+      summary: 'End the agent of an interactive task; what it made is the result',
+      args: [id],
+      options: none,
+      examples: ['capstan task finish ID'],
+      load: async () => (await import('./attach.ts')).finishTask,
+    }),
+    verb({
       name: 'retry',
       summary: 'Run a failed or rejected task again from base',
       args: [id],

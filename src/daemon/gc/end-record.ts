@@ -10,6 +10,8 @@ const shape = z.object({
   mode: z.enum(['worktree', 'shared', 'scratch']).nullable(),
   outcome: z.enum(['completed', 'failed']),
   at: z.number(),
+  /** The profile's workspaceTtlMs: its folder may go after so long, also where the host would keep it longer. */
+  keepMs: z.number().optional(),
 })
 export type EndRecord = z.infer<typeof shape>
 

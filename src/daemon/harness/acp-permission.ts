@@ -4,7 +4,7 @@ import type { AcpState, PendingAsk } from './acp-state.ts'
 import { maxPending } from './acp-state.ts'
 import { titleOf } from './acp-tools.ts'
 import { tellWords } from './acp-words.ts'
-import { boundedInput, cut, oneLine } from './cut.ts'
+import { boundedInput, cut, exactLine, oneLine } from './cut.ts'
 import type { Json } from './json.ts'
 import { arrayOf, objectOf, objectsOf, textOf } from './json.ts'
 import type { RpcId } from './json-rpc.ts'
@@ -124,7 +124,14 @@ function put(state: AcpState, asked: Put): Step {
   }
   const key = `permission-${state.asked + 1}`
   const command = commandOf(call)
-  const ask: Ask = { key, kind: 'permission', title: oneLine(command ?? title), body: bodyOf(asked), options, command }
+  const ask: Ask = {
+    key,
+    kind: 'permission',
+    title: exactLine(command ?? title),
+    body: bodyOf(asked),
+    options,
+    command,
+  }
   const pending = [...state.pending, { key, id, title, options }]
   return { state: { ...spoken.state, pending, asked: state.asked + 1 }, events: spoken.events, asks: [ask] }
 }

@@ -3,13 +3,18 @@
 
 import type { EventBody } from '../../protocol/events.ts'
 import type { ClaudeState, PendingAsk } from './claude-code-state.ts'
-import { cut, oneLine } from './cut.ts'
+import { cut, exactLine, oneLine } from './cut.ts'
 import type { Json } from './json.ts'
 import { arrayOf, objectOf, objectsOf, textOf } from './json.ts'
 import type { Answer, Ask, AskOption, Reduced } from './port.ts'
 import { toolTitle } from './tool-title.ts'
 
 type Step = Reduced<ClaudeState>
+
+/** What waits is part of the state, which is written with each step: a CLI asks for a few at once, and for less than a megabyte. */
+const maxPending = 16
+const maxInput = 1_048_576
+const maxId = 500
 
 /** A user message as the CLI reads it from its input: the prompt, and what people say while it works. */
 export function userMessage(text: string): string {
@@ -24,6 +29,13 @@ export function controlRequest(state: ClaudeState, line: Json): Step | null {
   if (request.subtype !== 'can_use_tool') return refused(state, id, request)
   const tool = oneLine(textOf(request.tool_name) ?? 'tool')
   const input = objectOf(request.input) ?? {}
+  // A person has read the first: another input must not take its place under their answer.
+  if (Object.hasOwn(state.pending ?? {}, id))
+    return { state, events: [{ type: 'notice', level: 'warning', message: 'Claude Code asked twice under one id.' }] }
+  const open = Object.keys(state.pending ?? {}).length
+  if (open >= maxPending) return denied(state, { id, tool }, `${maxPending} other requests are open`)
+  if (id.length > maxId || JSON.stringify(input).length > maxInput)
+    return denied(state, { id, tool }, 'it is too large')
   const questions = tool === 'AskUserQuestion' ? questionsOf(input) : []
   const pending: PendingAsk = {
     tool,
@@ -59,6 +71,14 @@ function refused(state: ClaudeState, id: string, request: Json): Step {
   return { state, events: [raw], send: [JSON.stringify(line)] }
 }
 
+/** Not put to a person. */
+function denied(state: ClaudeState, asked: { readonly id: string; readonly tool: string }, why: string): Step {
+  const response = { behavior: 'deny', message: `This was not put to a person, because ${why}.` }
+  const line = { type: 'control_response', response: { subtype: 'success', request_id: asked.id, response } }
+  const message = `Not put to a person, because ${why}: ${asked.tool}`
+  return { state, events: [{ type: 'notice', level: 'warning', message }], send: [JSON.stringify(line)] }
+}
+
 function without(state: ClaudeState, id: string): ClaudeState {
   const pending = Object.fromEntries(Object.entries(state.pending ?? {}).filter(([key]) => key !== id))
   return { ...state, pending }
@@ -71,7 +91,7 @@ function permission(
   { tool, input, lasting }: PendingAsk,
   { request, state }: { readonly request: Json; readonly state: ClaudeState },
 ): Ask {
-  const shown = toolTitle(tool, input, state.cwd)
+  const shown = toolTitle(tool, input, state.cwd, exactLine)
   const blocked = textOf(request.blocked_path)
   // The tool's name is ours to say: an input of that name stands apart.
   const fields: Json = Object.hasOwn(input, 'tool') ? { tool, input } : { tool, ...input }

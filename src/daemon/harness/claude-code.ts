@@ -11,6 +11,7 @@ import { claudeTuningEnv, claudeUntuned } from './claude-code-tuning.ts'
 import { finishClaude } from './claude-code-verdict.ts'
 import { detectProgram } from './detect.ts'
 import { instructionsFile, skillFiles } from './given.ts'
+import { interruptTwice, promptByFile } from './interactive.ts'
 import { parseObject, textOf } from './json.ts'
 import type { Brief, Harness, HomePath, HostProbe, Launch, Reduced, RunInput } from './port.ts'
 
@@ -47,6 +48,8 @@ export const claudeCode: Harness<ClaudeState> = {
   account: claudeAccount,
   credentials: claudeCredentials,
   launch,
+  interactive,
+  leaveKeys: interruptTwice,
   sessionFiles,
   sessionRoot,
   initial: initialClaudeState,
@@ -120,18 +123,41 @@ function launch(input: RunInput): Launch {
   const told = toldOf(input)
   return {
     argv: ['claude', '-p', ...stream, ...mode, ...model, ...turns, ...resume, ...tools.args, ...told.args],
-    env: {
-      DISABLE_AUTOUPDATER: '1',
-      DISABLE_TELEMETRY: '1',
-      DISABLE_ERROR_REPORTING: '1',
-      CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
-      // As root it refuses to bypass permissions unless it is told that this is meant.
-      ...(autonomy === 'full' && input.asRoot ? { IS_SANDBOX: '1' } : {}),
-      ...claudeTuningEnv(input.given.tuning),
-    },
+    env: switchesOf(input),
     stdin: asks ? { kind: 'pipe', text: `${userMessage(prompt)}\n` } : { kind: 'file', text: prompt },
     notHonoured: claudeUntuned(input.given.tuning),
     files: [...tools.files, ...told.files],
+  }
+}
+
+function switchesOf({ autonomy, asRoot, given }: RunInput): Launch['env'] {
+  return {
+    DISABLE_AUTOUPDATER: '1',
+    DISABLE_TELEMETRY: '1',
+    DISABLE_ERROR_REPORTING: '1',
+    CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
+    // As root it refuses to bypass permissions unless it is told that this is meant.
+    ...(autonomy === 'full' && asRoot ? { IS_SANDBOX: '1' } : {}),
+    ...claudeTuningEnv(given.tuning),
+  }
+}
+
+function interactive(asked: RunInput): Omit<Launch, 'stdin'> {
+  const { input, words, files } = promptByFile(asked)
+  const model = input.model === null ? [] : [`--model=${input.model}`]
+  const resume = input.sessionRef === null ? [] : ['--resume', input.sessionRef]
+  const tools = mcpOf(input)
+  const told = toldOf(input)
+  const mode = ['--permission-mode', modes[input.autonomy]]
+  return {
+    // The words first: some switches take all that follows.
+    argv: ['claude', words, ...mode, ...model, ...resume, ...tools.args, ...told.args],
+    env: switchesOf(input),
+    notHonoured: [
+      ...(input.maxTurns === null ? [] : ['maxTurns: Claude Code in a terminal has no limit of turns']),
+      ...claudeUntuned(input.given.tuning),
+    ],
+    files: [...tools.files, ...told.files, ...files],
   }
 }
 

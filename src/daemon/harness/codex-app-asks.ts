@@ -3,7 +3,7 @@
 import type { CodexAppState, PendingApproval } from './codex-app-state.ts'
 import { maxApprovals } from './codex-app-state.ts'
 import { withoutShell } from './codex-items.ts'
-import { boundedInput, cut, oneLine } from './cut.ts'
+import { boundedInput, cut, exactLine, oneLine } from './cut.ts'
 import type { Json } from './json.ts'
 import { arrayOf, objectOf, objectsOf, textOf } from './json.ts'
 import type { RpcId } from './json-rpc.ts'
@@ -84,7 +84,7 @@ function command(params: Json): Question {
   const isPlain = (params.kind ?? 'command') === 'command' && (params.networkApprovalContext ?? null) === null
   return {
     kind: 'permission',
-    title: oneLine(shown),
+    title: exactLine(shown),
     // Input for a running command, or a way through the network: no rule about commands may grant those.
     command: text === null || !isPlain ? null : shown,
     body: {

@@ -14,6 +14,7 @@ import { finishCodex, initialCodexState, reduceCodex } from './codex-stream.ts'
 import { detectProgram } from './detect.ts'
 import type { Tuning } from './given.ts'
 import { untuned } from './given.ts'
+import { interruptTwice, promptByFile } from './interactive.ts'
 import type { Json } from './json.ts'
 import { objectOf, objectsOf, parseObject, textOf } from './json.ts'
 import type {
@@ -54,6 +55,8 @@ export const codex: Harness<State> = {
   account: codexAccount,
   credentials: codexCredentials,
   launch,
+  interactive,
+  leaveKeys: interruptTwice,
   sessionFiles,
   sessionRoot,
   initial: initialCodexState,
@@ -157,6 +160,22 @@ function launch(input: RunInput): Launch {
     env: temporaryFolder(input),
     stdin: { kind: 'file', text: input.prompt },
     notHonoured: notHonoured(input, 'codex exec'),
+  }
+}
+
+function interactive(asked: RunInput): Omit<Launch, 'stdin'> {
+  const { input, words, files } = promptByFile(asked)
+  const { given, mcp, autonomy } = input
+  const settings = [...[...switches, ...tuned(given.tuning)].flatMap((pair) => ['-c', pair]), ...mcpSwitches(mcp)]
+  const model = input.model === null ? [] : [`--model=${input.model}`]
+  const resume = input.sessionRef === null ? [] : ['resume', input.sessionRef]
+  const may =
+    autonomy === 'ask' ? ['-c', 'sandbox_mode="workspace-write"', '-c', 'approval_policy="on-request"'] : access(input)
+  return {
+    argv: ['codex', ...settings, ...may, ...model, ...resume, words],
+    env: temporaryFolder(input),
+    notHonoured: notHonoured(input, 'codex'),
+    files,
   }
 }
 

@@ -1,5 +1,6 @@
 // Long text made short, with a mark where it was cut. The raw log on the host keeps all of it.
 
+import { spellControls } from '../../lib/control.ts'
 import { maxToolOutput } from '../../protocol/events.ts'
 import type { Json } from './json.ts'
 import { objectOf } from './json.ts'
@@ -22,6 +23,18 @@ export function oneLine(text: string, max = 200): string {
     .replace(/\s+/g, ' ')
     .trim()
   return folded.length <= max ? folded : `${whole(folded.slice(0, max - 1))}…`
+}
+
+/** What a person is to decide upon, on one line: nothing is folded or dropped, line ends and control characters are spelled out. */
+export function exactLine(text: string, max = 200): string {
+  const spelled = spellControls(
+    text
+      .slice(0, max * 4)
+      .trim()
+      .replaceAll(/\r?\n/g, ' ⏎ ')
+      .replaceAll('\t', ' '),
+  )
+  return spelled.length <= max ? spelled : `${whole(spelled.slice(0, max - 1))}…`
 }
 
 /** The last `max` characters of a growing text: what a state may remember of a stream. */

@@ -51,6 +51,8 @@ export interface RunMarks {
   readonly mcp?: { readonly output: string; readonly config: string }
   /** The folder with the task's files. */
   readonly attachments?: string
+  /** Who commits in the run, where the host's identity says so. */
+  readonly author?: { readonly name: string; readonly email: string }
 }
 
 export interface EnvironmentInput {
@@ -84,6 +86,16 @@ export function runEnvironment(input: EnvironmentInput): Record<string, string> 
     CAPSTAN_ATTEMPT: String(run.attempt),
     ...(run.mcp === undefined ? {} : { CAPSTAN_OUTPUT: run.mcp.output, CAPSTAN_MCP_CONFIG: run.mcp.config }),
     ...(run.attachments === undefined ? {} : { CAPSTAN_ATTACHMENTS: run.attachments }),
+    ...(run.author === undefined ? {} : authorVariables(run.author)),
+  }
+}
+
+function authorVariables({ name, email }: NonNullable<RunMarks['author']>): Record<string, string> {
+  return {
+    GIT_AUTHOR_NAME: name,
+    GIT_AUTHOR_EMAIL: email,
+    GIT_COMMITTER_NAME: name,
+    GIT_COMMITTER_EMAIL: email,
   }
 }
 

@@ -8,8 +8,9 @@ import { initialGeminiState } from './gemini-cli-state.ts'
 import { reduceGemini } from './gemini-cli-stream.ts'
 import { finishGemini } from './gemini-cli-verdict.ts'
 import { untuned } from './given.ts'
+import { interruptTwice, promptByFile } from './interactive.ts'
 import { objectOf, parseObject, textOf } from './json.ts'
-import type { Harness, HostProbe, Launch, RunInput } from './port.ts'
+import type { Harness, HomePath, HostProbe, Launch, RunInput } from './port.ts'
 import type { TwoStyles } from './two-styles.ts'
 import { withAsking } from './two-styles.ts'
 
@@ -36,11 +37,13 @@ const stream: Harness<GeminiState> = {
     'CODE_ASSIST_ENDPOINT',
     'CLOUD_SHELL',
   ],
-  homePaths: (env) => [{ path: geminiFolder(env), access: 'write', made: true }],
+  homePaths,
   detect,
   account: geminiAccount,
   credentials: geminiCredentials,
   launch,
+  interactive,
+  leaveKeys: interruptTwice,
   initial: initialGeminiState,
   reduce: reduceGemini,
   sessionFiles,
@@ -131,6 +134,24 @@ function launch(input: RunInput): Launch {
   }
 }
 
+const modes = { full: 'yolo', edit: 'auto_edit', ask: 'default' } as const
+
+function interactive(asked: RunInput): Omit<Launch, 'stdin'> {
+  const { input, words, files } = promptByFile(asked)
+  const resume = input.sessionRef === null ? [] : ['--resume', input.sessionRef]
+  const mode = ['--approval-mode', modes[input.autonomy]]
+  return {
+    argv: ['gemini', ...mode, ...modelOf(input), ...resume, ...foldersOf(input), '--prompt-interactive', words],
+    env: switches,
+    notHonoured: [
+      ...(input.maxTurns === null ? [] : ['maxTurns: gemini takes a limit of turns from its settings alone']),
+      ...(input.mcp === null ? [] : ['mcp: gemini takes MCP servers from its settings alone']),
+      ...untuned('Gemini CLI', input.given.tuning, []),
+    ],
+    files,
+  }
+}
+
 /** It reads nothing outside its folders. */
 function foldersOf({ given }: RunInput): readonly string[] {
   return given.readable.map((folder) => `--include-directories=${folder}`)
@@ -140,11 +161,37 @@ function modelOf(input: RunInput): readonly string[] {
   return input.model === null ? [] : [`--model=${input.model}`]
 }
 
-/** `tmp/NAME/chats/session-TIME-FIRST8.jsonl`; projects.json says which NAME a folder has. */
-function sessionFiles(host: HostProbe, session: { readonly ref: string; readonly cwd: string }): readonly string[] {
+/** As projects.json says; of a run in a sandbox, whose projects.json ended with it, as the mark in the folder says: Gemini CLI does the same. */
+function projectName(host: HostProbe, cwd: string): string | null {
   const folder = geminiFolder(host.env)
   const projects = objectOf(parseObject(host.read(`${folder}/projects.json`) ?? '')?.projects)
-  const name = textOf(projects?.[session.cwd])
+  const marked = (name: string) => host.read(`${folder}/tmp/${name}/.project_root`)?.trim() === cwd
+  return textOf(projects?.[cwd]) ?? host.list(`${folder}/tmp`).find(marked) ?? null
+}
+
+/**
+ * Its settings start programs (hooks, MCP servers, extensions, what it fetched to `tmp/bin`), so a sandboxed agent writes its conversations and
+ * renewed tokens alone.
+ */
+function homePaths(env: HostProbe['env']): readonly HomePath[] {
+  const folder = geminiFolder(env)
+  const copied = ['settings.json', '.env', 'projects.json', 'state.json', 'trustedFolders.json', 'google_accounts.json']
+  const settings = ['GEMINI.md', 'agents', 'commands', 'extensions', 'hooks', 'keybindings.json', 'policies', 'skills']
+  return [
+    { path: folder, access: 'fresh' },
+    ...[...copied, 'installation_id'].map((name) => ({ path: `${folder}/${name}`, access: 'copy' as const })),
+    { path: `${folder}/oauth_creds.json`, access: 'write' },
+    { path: `${folder}/gemini-credentials.json`, access: 'write' },
+    { path: `${folder}/tmp`, access: 'write', made: true },
+    { path: `${folder}/tmp/bin`, access: 'read', made: true },
+    ...settings.map((name) => ({ path: `${folder}/${name}`, access: 'read' as const })),
+  ]
+}
+
+/** `tmp/NAME/chats/session-TIME-FIRST8.jsonl`. */
+function sessionFiles(host: HostProbe, session: { readonly ref: string; readonly cwd: string }): readonly string[] {
+  const folder = geminiFolder(host.env)
+  const name = projectName(host, session.cwd)
   if (name === null || name.includes('/')) return []
   const chats = `${folder}/tmp/${name}/chats`
   const ending = `-${session.ref.slice(0, 8)}.jsonl`

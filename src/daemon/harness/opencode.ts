@@ -3,19 +3,16 @@
 import type { HarnessFound } from '../../protocol/fleet.ts'
 import { keyAccount } from './account.ts'
 import { detectProgram } from './detect.ts'
-import type { Tuning } from './given.ts'
-import { instructionsFile, skillFiles, untuned } from './given.ts'
-import type { Json } from './json.ts'
+import { untuned } from './given.ts'
+import { interruptTwice, promptByFile } from './interactive.ts'
 import { objectOf, parseObject } from './json.ts'
+import { config, files, inConfig, modelName, reaching } from './opencode-config.ts'
 import type { OpencodeState } from './opencode-stream.ts'
 import { finishOpencode, initialOpencodeState, reduceOpencode } from './opencode-stream.ts'
-import type { Harness, HostProbe, Launch, McpBridge, RunInput } from './port.ts'
+import type { Harness, HomePath, HostProbe, Launch, RunInput } from './port.ts'
 import { hasProviderKey, providerKeys } from './provider-keys.ts'
 import type { TwoStyles } from './two-styles.ts'
 import { withAsking } from './two-styles.ts'
-
-/** Of the tuning, what its configuration has a word for. */
-const inConfig: readonly (keyof Tuning)[] = ['provider', 'temperature', 'topP']
 
 const stream: Harness<OpencodeState> = {
   name: 'opencode',
@@ -39,15 +36,12 @@ const stream: Harness<OpencodeState> = {
     ...providerKeys,
   ],
   moreEnv: namedInConfig,
-  homePaths: (env) => [
-    { path: dataFolder(env), access: 'write', made: true },
-    { path: `${env.XDG_STATE_HOME || `${env.HOME ?? ''}/.local/state`}/opencode`, access: 'write', made: true },
-    { path: `${env.XDG_CACHE_HOME || `${env.HOME ?? ''}/.cache`}/opencode`, access: 'write', made: true },
-    { path: configFolder(env), access: 'write', made: true }, // it installs its plugins there
-  ],
+  homePaths,
   detect,
   account: (host) => keyAccount(host.env, providerKeys),
   launch,
+  interactive,
+  leaveKeys: interruptTwice,
   initial: initialOpencodeState,
   reduce: reduceOpencode,
   sessionFiles,
@@ -157,68 +151,51 @@ function launch(input: RunInput): Launch {
   }
 }
 
-/** In the environment, because a file would take the place of the user's `OPENCODE_CONFIG`. */
-function config(input: RunInput, mcp: McpBridge | null): Json {
-  const own = parseObject(input.env.OPENCODE_CONFIG_CONTENT ?? '') ?? {}
-  const servers =
-    mcp === null
-      ? {}
-      : { [mcp.name]: { type: 'local', command: [mcp.command, ...mcp.args], environment: mcp.env, enabled: true } }
+function interactive(asked: RunInput): Omit<Launch, 'stdin'> {
+  const { input, words, files: prompt } = promptByFile(asked)
+  const model = input.model === null ? [] : [`--model=${modelName(input)}`]
+  const resume = input.sessionRef === null ? [] : ['--session', input.sessionRef]
+  const permission = { full: null, edit: editPermission, ask: askPermission }[input.autonomy]
   return {
-    ...own,
-    ...told(own, input),
-    autoupdate: false,
-    share: 'disabled',
-    mcp: { ...objectOf(own.mcp), ...servers },
+    argv: ['opencode', ...model, ...resume, '--prompt', words],
+    env: {
+      ...switches,
+      OPENCODE_CONFIG_CONTENT: JSON.stringify(config(input, input.mcp)),
+      ...(permission === null ? {} : { OPENCODE_PERMISSION: JSON.stringify(reaching(permission, input)) }),
+    },
+    notHonoured: [
+      ...(input.maxTurns === null ? [] : ['maxTurns: opencode has no limit of turns']),
+      ...untuned('OpenCode', input.given.tuning, inConfig),
+    ],
+    files: [...files(input), ...prompt],
   }
-}
-
-/** Beside what the user has. `build` is the agent that works when none is named. */
-function told(own: Json, input: RunInput): Json {
-  const { tuning, skills } = input.given
-  const { temperature, topP } = tuning
-  const instructions = instructionsFile(input)
-  const agents = objectOf(own.agent)
-  const build = { ...objectOf(agents?.build), ...defined({ temperature, top_p: topP }) }
-  const paths = listOf(objectOf(own.skills)?.paths)
-  return {
-    ...(instructions === null ? {} : { instructions: [...listOf(own.instructions), instructions.path] }),
-    ...(skills.length === 0
-      ? {}
-      : { skills: { ...objectOf(own.skills), paths: [...paths, `${input.filesDir}/skills`] } }),
-    ...(Object.keys(build).length === 0 ? {} : { agent: { ...agents, build } }),
-  }
-}
-
-function listOf(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : []
-}
-
-function defined(fields: Readonly<Record<string, unknown>>): Json {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
-}
-
-function files(input: RunInput): NonNullable<Launch['files']> {
-  return [...(instructionsFile(input)?.files ?? []), ...skillFiles(input.given.skills, 'skills')]
-}
-
-/** `provider/model` is how it names models. */
-function modelName({ model, given: { tuning } }: RunInput): string | null {
-  return model === null || tuning.provider === undefined || model.startsWith(`${tuning.provider}/`)
-    ? model
-    : `${tuning.provider}/${model}`
-}
-
-/** Folders outside the workspace that it is given to read. */
-function reaching<P extends { external_directory: string }>(permission: P, { given, filesDir }: RunInput): Json {
-  const folders = [...given.readable, ...(given.skills.length === 0 ? [] : [`${filesDir}/skills`])]
-  if (folders.length === 0) return permission
-  const allowed = Object.fromEntries(folders.map((folder) => [`${folder}/*`, 'allow']))
-  return { ...permission, external_directory: { '*': permission.external_directory, ...allowed } }
 }
 
 /** All conversations lie in one database; whether it holds this one, only OpenCode can tell. */
 function sessionFiles(host: HostProbe): readonly string[] {
   const folder = dataFolder(host.env)
   return host.list(folder).includes('opencode.db') ? [`${folder}/opencode.db`] : []
+}
+
+/**
+ * Its settings, its plugins and what it has fetched start programs, and so does the configuration of the git folders that it keeps beside its
+ * database; a sandboxed agent writes the database, the logs and the renewed tokens alone.
+ */
+function homePaths(env: HostProbe['env']): readonly HomePath[] {
+  const [data, settings] = [dataFolder(env), configFolder(env)]
+  const state = `${env.XDG_STATE_HOME || `${env.HOME ?? ''}/.local/state`}/opencode`
+  const cache = `${env.XDG_CACHE_HOME || `${env.HOME ?? ''}/.cache`}/opencode`
+  const copied = ['opencode.json', 'opencode.jsonc', 'config.json', 'package.json', 'bun.lock', 'package-lock.json']
+  const read = ['AGENTS.md', 'agent', 'command', 'mode', 'plugin', 'skill', 'theme', 'tool', 'node_modules']
+  const fetched = ['bin', 'node_modules', 'packages', 'skills'].map((name) => `${cache}/${name}`)
+  const plural = read.slice(1, -1).map((name) => `${name}s`)
+  return [
+    { path: data, access: 'write', made: true },
+    ...['bin', 'repos', 'snapshot', 'worktree'].map((name) => ({ path: `${data}/${name}`, access: 'fresh' as const })),
+    ...[state, cache, settings].map((path) => ({ path, access: 'fresh' as const })),
+    ...['version', 'models.json'].map((name) => ({ path: `${cache}/${name}`, access: 'copy' as const })),
+    ...copied.map((name) => ({ path: `${settings}/${name}`, access: 'copy' as const })),
+    ...[...read, ...plural].map((name) => ({ path: `${settings}/${name}`, access: 'read' as const })),
+    ...fetched.map((path) => ({ path, access: 'read' as const })),
+  ]
 }

@@ -4,12 +4,13 @@ import type { HarnessFound } from '../../protocol/fleet.ts'
 import { keyAccount } from './account.ts'
 import { detectProgram } from './detect.ts'
 import { instructionsFile, skillFiles, untuned } from './given.ts'
+import { interruptTwice, promptByFile } from './interactive.ts'
 import { piFolder, piMoreEnv, piPassEnv, piSignIn } from './pi-credentials.ts'
 import type { PiState } from './pi-state.ts'
 import { initialPiState } from './pi-state.ts'
 import { reducePi } from './pi-stream.ts'
 import { finishPi } from './pi-verdict.ts'
-import type { Harness, HostProbe, Launch, RunInput } from './port.ts'
+import type { Harness, HomePath, HostProbe, Launch, RunInput } from './port.ts'
 import { providerKeys } from './provider-keys.ts'
 
 export const pi: Harness<PiState> = {
@@ -21,10 +22,12 @@ export const pi: Harness<PiState> = {
   takes: ['instructions', 'skills'],
   passEnv: piPassEnv,
   moreEnv: piMoreEnv,
-  homePaths: (env) => [{ path: piFolder(env), access: 'write', made: true }],
+  homePaths,
   detect,
   account: (host) => keyAccount(host.env, providerKeys),
   launch,
+  interactive,
+  leaveKeys: interruptTwice,
   initial: initialPiState,
   reduce: reducePi,
   sessionFiles,
@@ -47,6 +50,19 @@ function detect(host: HostProbe): Promise<HarnessFound> {
 const editTools = 'read,edit,write,grep,find,ls'
 
 function launch(input: RunInput): Launch {
+  return {
+    ...formOf(input, ['-p', '--mode', 'json'], []),
+    stdin: { kind: 'file', text: input.prompt },
+  }
+}
+
+function interactive(asked: RunInput): Omit<Launch, 'stdin'> {
+  const { input, path, files } = promptByFile(asked)
+  const form = formOf(input, [], [`@${path}`])
+  return { ...form, files: [...(form.files ?? []), ...files] }
+}
+
+function formOf(input: RunInput, mode: readonly string[], prompt: readonly string[]): Omit<Launch, 'stdin'> {
   const tools = input.autonomy === 'full' ? [] : ['--tools', editTools]
   const model = input.model === null ? [] : ['--model', input.model]
   const resume = input.sessionRef === null ? [] : ['--session', input.sessionRef]
@@ -57,9 +73,8 @@ function launch(input: RunInput): Launch {
     ...skills.flatMap(({ slug }) => ['--skill', `${input.filesDir}/skills/${slug}`]),
   ]
   return {
-    argv: ['pi', '-p', '--mode', 'json', ...tools, ...model, ...tunedArgs(input), ...told, ...resume],
+    argv: ['pi', ...mode, ...tools, ...model, ...tunedArgs(input), ...told, ...resume, ...prompt],
     env: { PI_OFFLINE: '1', PI_SKIP_VERSION_CHECK: '1', PI_TELEMETRY: '0' },
-    stdin: { kind: 'file', text: input.prompt },
     notHonoured: [
       ...(input.maxTurns === null ? [] : ['maxTurns: pi has no limit of turns']),
       ...(input.mcp === null ? [] : ['mcp: pi takes no MCP servers, so it has no tools of Capstan']),
@@ -90,4 +105,18 @@ function sessionFiles(host: HostProbe, session: { readonly ref: string; readonly
     .list(folder)
     .filter((name) => name.endsWith(`_${session.ref}.jsonl`))
     .map((name) => `${folder}/${name}`)
+}
+
+/** Its settings start programs (extensions, packages, `!command` for a key), so a sandboxed agent writes its conversations and renewed tokens alone. */
+function homePaths(env: HostProbe['env']): readonly HomePath[] {
+  const folder = piFolder(env)
+  const settings = ['AGENTS.md', 'SYSTEM.md', 'APPEND_SYSTEM.md', 'bin', 'extensions', 'git', 'npm', 'prompts', 'skills']
+  return [
+    { path: folder, access: 'fresh' },
+    { path: `${folder}/settings.json`, access: 'copy' },
+    { path: `${folder}/models.json`, access: 'read' },
+    { path: `${folder}/auth.json`, access: 'write' },
+    { path: env.PI_CODING_AGENT_SESSION_DIR || `${folder}/sessions`, access: 'write', made: true },
+    ...[...settings, 'themes', 'tools'].map((name) => ({ path: `${folder}/${name}`, access: 'read' as const })),
+  ]
 }

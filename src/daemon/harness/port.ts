@@ -209,6 +209,10 @@ export interface Harness<S = unknown> {
   /** The file of credentials that the CLI renews by itself, when it uses one here; null: it does not (a key). */
   credentials?(host: HostProbe): Credentials | null
   launch(input: RunInput): Launch
+  /** The CLI in a terminal, for a person to join; its prompt is read from a file. Without it: it has no such form. */
+  interactive?(input: RunInput): Omit<Launch, 'stdin'>
+  /** Typed one after the other, with a pause between, they let the interactive CLI leave as a person would. */
+  leaveKeys?: readonly string[]
   initial(): S
   reduce(state: S, line: Line, brief: Brief): Reduced<S>
   /** Adapters that ask: the answer as the CLI wants it. Pure, like `reduce`. */

@@ -15,6 +15,8 @@ export const shell: Harness<PlainState> = {
   passEnv: [],
   detect,
   launch,
+  interactive,
+  leaveKeys: ['\u0003', '\u0004'],
   initial: initialPlainState,
   reduce: reducePlain,
   finish: (state, exit) => finishPlain('The script', state, exit),
@@ -35,4 +37,12 @@ function launch(input: RunInput): Launch {
     stdin: { kind: 'null' },
     notHonoured: [...model, ...turns, ...untuned('a script', input.given.tuning, [])],
   }
+}
+
+/** A login shell of the user's; the prompt is shown above it. */
+function interactive(input: RunInput): Omit<Launch, 'stdin'> {
+  const { notHonoured } = launch(input)
+  const own = input.env.SHELL
+  const program = own === undefined || own === '' ? '/bin/sh' : own
+  return { argv: ['/bin/sh', '-c', 'cat "$0"; echo; exec "$1" -l', input.promptFile, program], env: {}, notHonoured }
 }

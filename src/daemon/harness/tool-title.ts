@@ -20,17 +20,25 @@ const telling = [
   'prompt',
 ]
 
-/** `cwd`: paths below it are shown relative to it. A tool of an MCP server (`mcp__github__get_issue`) is shown as `github: get_issue`. */
-export function toolTitle(name: string, input: Json, cwd: string | null): string {
+/**
+ * `cwd`: paths below it are shown relative to it. A tool of an MCP server (`mcp__github__get_issue`) is shown as `github: get_issue`. `line`: how it
+ * is made one line, `exactLine` where a person decides upon it.
+ */
+export function toolTitle(
+  name: string,
+  input: Json,
+  cwd: string | null,
+  line: (text: string) => string = oneLine,
+): string {
   const field = telling.find((key) => textOf(input[key])?.trim())
   const value = field === undefined ? null : textOf(input[field])
   const server = /^mcp__(.+?)__(.+)$/.exec(name)
   const shown = server ? `${server[1]}: ${server[2]}` : name
-  if (value === null || value === undefined) return oneLine(shown)
-  if (server) return oneLine(`${shown} ${value}`)
+  if (value === null || value === undefined) return line(shown)
+  if (server) return line(`${shown} ${value}`)
   if (field === 'pattern')
-    return oneLine(`${value}${textOf(input.path) ? ` in ${relative(String(input.path), cwd)}` : ''}`)
-  return oneLine(relative(value, cwd))
+    return line(`${value}${textOf(input.path) ? ` in ${relative(String(input.path), cwd)}` : ''}`)
+  return line(relative(value, cwd))
 }
 
 /** Commands lose their folder too: `cd FOLDER && …` is how agents begin most of them. */

@@ -33,7 +33,8 @@ export class Tail implements Disposable {
   #dropped = 0
 
   constructor(path: string, stream: Line['stream'], offset: number) {
-    this.#file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK) // a pipe in its place is not waited for
+    // A pipe in its place is not waited for, a link not followed: where the folder is the agent's, it would name what only the daemon may read.
+    this.#file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW)
     this.#stream = stream
     this.#offset = offset
   }

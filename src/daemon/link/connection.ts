@@ -122,7 +122,10 @@ export class Connection implements Wire {
       if (push !== null) this.#onPush(push)
       return
     }
-    if ('live' in data) return this.#onOrder(data.body)
+    if ('live' in data) {
+      this.#onOrder(data.body)
+      return
+    }
     const waiting = this.#waiting.get(data.re)
     if (waiting === undefined) return
     this.#waiting.delete(data.re)
@@ -152,7 +155,7 @@ export class Connection implements Wire {
 }
 
 /** `ws` asks no proxy by itself; Node's agents do when they are given the variables. A server on this machine is never behind one. */
-function agentFor(url: string, env: Env): { agent?: HttpAgent } {
+export function agentFor(url: string, env: Env): { agent?: HttpAgent } {
   const { protocol, hostname } = new URL(url)
   const proxies = Object.fromEntries(
     proxyVariables.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])),

@@ -16,6 +16,8 @@ export interface SenderOptions {
   send<K extends OutboxKind>(kind: K, body: FromDaemonBody<K>): Promise<FromDaemonReply<K>>
   /** The server gave the attempt to another: its rows are salvage already; the run is to be stopped. May come more than once. */
   onLost(attemptId: string, detail: string): void
+  /** The server never takes this request of an agent: nobody will answer it, so it is denied. */
+  onNotAsked(attemptId: string, requestId: string): void
   /** A final report or a request was acknowledged. */
   onAcknowledged(attemptId: string, kind: OutboxKind): void
   readonly clock: Clock
@@ -178,5 +180,6 @@ class OutboxSender implements Sender {
       return
     }
     for (const id of message.kind === 'events' ? message.rowIds : [message.rowId]) outbox.refuse(id, why)
+    if (message.kind === 'request') this.#options.onNotAsked(attemptId, message.body.requestId)
   }
 }

@@ -2,7 +2,7 @@
 
 import { join } from 'node:path'
 import { z } from 'zod'
-import { blindWait, spread } from '../../core/quota.ts'
+import { blindWait, farthestMs, spread } from '../../core/quota.ts'
 import { readFileIfThere, writeFileAtomic } from '../../lib/atomic-file.ts'
 import { messageOf } from '../../lib/error-text.ts'
 import type { Log } from '../../lib/log.ts'
@@ -32,8 +32,6 @@ export interface Stop {
   readonly now: number
 }
 
-/** A monthly limit and a day: what is further away was read wrongly. */
-const farthestMs = 2_764_800_000
 /** What returned so long ago tells nothing about the next wait. */
 const forgetMs = 86_400_000
 

@@ -32,6 +32,7 @@ import { beyond } from './flood.ts'
 import type { GivenToRun } from './given.ts'
 import { attachmentsIn, givenTo } from './given.ts'
 import type { Inbox } from './inbox.ts'
+import { inTerminal } from './interactive.ts'
 import { autonomyOf } from './prepare.ts'
 import { RunRefused } from './refused.ts'
 
@@ -68,6 +69,7 @@ export function environmentOf(
       tmpDir,
       ...(deps.tools === undefined ? {} : { mcp: placeOf(runDir) }),
       ...((assignment.task.attachments ?? []).length === 0 ? {} : { attachments: attachmentsIn(runDir) }),
+      ...(deps.authorInRuns === true ? { author: deps.author } : {}),
     },
     switches,
   })
@@ -113,11 +115,17 @@ export async function startAgent(
       readable: [promptFile, filesDir, ...given.readable, ...(deps.tools === undefined ? [] : readableOf(runDir))],
     })
     giveFolders(deps.sandbox.user, [filesDir, ...given.readable, join(runDir, 'tmp')])
+    const argv: Launch['argv'] = box === null ? launch.argv : [...box.before, ...launch.argv]
+    const whole = { argv, env: box === null ? env : box.env }
+    const { attemptId, task } = assignment
+    const terminal =
+      task.interactive === true ? await inTerminal(deps, { attemptId, runDir, cwd: start.cwd, ...whole }) : null
     const handle = await startRun({
       runDir,
       stateDir: deps.state.dir,
-      argv: box === null ? launch.argv : [...box.before, ...launch.argv],
-      env: box === null ? env : box.env,
+      argv: terminal?.argv ?? whole.argv,
+      env: whole.env,
+      terminal: terminal?.open ?? null,
       user: deps.sandbox.user,
       onCgroup: (place) => limitGroup(deps, assignment, place),
       cwd: start.cwd,
@@ -129,19 +137,30 @@ export async function startAgent(
       containment: deps.containment,
       clock: deps.clock,
     })
-    const deaf =
-      assignment.task.budgets.maxBashTimeouts === undefined
-        ? []
-        : [`maxBashTimeouts: ${harness.name} does not report commands that timed out`]
     return {
       handle,
       box: box?.name ?? null,
-      notHonoured: [...launch.notHonoured, ...given.notHonoured, ...deaf, ...(box?.notices ?? [])],
+      notHonoured: [
+        ...launch.notHonoured,
+        ...given.notHonoured,
+        ...unmeasured(assignment, harness),
+        ...(box?.notices ?? []),
+      ],
     }
   } catch (error) {
     if (error instanceof Problem) throw new RunRefused('harness_unavailable', error.detail, { cause: error })
     throw error
   }
+}
+
+/** Budgets that cannot be held, because nobody tells how much of them is used. */
+function unmeasured({ task }: Assignment, { name }: Harness): readonly string[] {
+  const { maxTokens, maxCostUsd, maxBashTimeouts } = task.budgets
+  const blind = task.interactive === true && (maxTokens ?? maxCostUsd) !== undefined
+  return [
+    ...(maxBashTimeouts === undefined ? [] : [`maxBashTimeouts: ${name} does not report commands that timed out`]),
+    ...(blind ? ['maxTokens and maxCostUsd: what an agent in a terminal uses is not known'] : []),
+  ]
 }
 
 /** What the adapter may know of the run, at its start and whenever its output is read. */

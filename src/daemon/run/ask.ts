@@ -5,7 +5,7 @@ import type { Redactor } from '../../lib/redact.ts'
 import { redactEvent } from '../../lib/redact.ts'
 import { defaultRequestTimeoutMs } from '../../protocol/fleet.ts'
 import type { Assignment, FromDaemonBody } from '../../protocol/link.ts'
-import { boundedInput, cut, oneLine } from '../harness/cut.ts'
+import { boundedInput, cut, exactLine, oneLine } from '../harness/cut.ts'
 import type { Ask, AskOption } from '../harness/port.ts'
 
 /** Of a request's body as JSON. What a person is to decide upon must be readable. */
@@ -41,7 +41,7 @@ export function requestOf(
 }
 
 export function titleOf({ title }: Pick<Ask, 'title'>, redact: Redactor): string {
-  return oneLine(redact(title), 500)
+  return exactLine(redact(title), 500)
 }
 
 export function shownOptions({ options }: Pick<Ask, 'options'>, redact: Redactor): AskOption[] {

@@ -74,6 +74,7 @@ export function boxFor(
   const box = makeBox(
     {
       use: made.use,
+      terminal: made.use === 'agent' && run.assignment.task.interactive === true,
       settings,
       host,
       workspace: run.workspace,

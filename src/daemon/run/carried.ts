@@ -1,9 +1,9 @@
 // A run's conversation, kept for other hosts of its pool.
 
-import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { cidOf } from '../../lib/cid.ts'
 import { messageOf } from '../../lib/error-text.ts'
+import { writePlain } from '../../lib/plain-file.ts'
 import { isStorageTrouble } from '../../lib/storage-trouble.ts'
 import type { Harness } from '../harness/port.ts'
 import type { Bundle } from '../session/bundle.ts'
@@ -30,8 +30,7 @@ export function keepConversation(deps: RunDeps, record: RunRecord, cwd: string):
     if (bundle === null) return null
     const redact = redactorOf(deps, { assignment: state.assignment, harness, runDir })
     const bytes = pack({ ...bundle, files: bundle.files.map(({ name, text }) => ({ name, text: redact(text) })) })
-    rmSync(conversationPathOf(runDir), { recursive: true, force: true }) // the agent may have put a folder or a pipe there
-    writeFileSync(conversationPathOf(runDir), bytes, { mode: 0o600 })
+    writePlain(conversationPathOf(runDir), bytes)
     return cidOf(bytes)
   } catch (error) {
     if (isStorageTrouble(error)) throw error

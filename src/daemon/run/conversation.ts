@@ -7,7 +7,7 @@ import { messageOf } from '../../lib/error-text.ts'
 import type { Redactor } from '../../lib/redact.ts'
 import { redactEvent } from '../../lib/redact.ts'
 import type { EventBody } from '../../protocol/events.ts'
-import type { Assignment, FromDaemonBody } from '../../protocol/link.ts'
+import type { Assignment } from '../../protocol/link.ts'
 import { oneLine } from '../harness/cut.ts'
 import type { Answer, Ask, Brief, Harness, Line, Reduced } from '../harness/port.ts'
 import type { Offsets } from '../journal/follow.ts'
@@ -18,10 +18,13 @@ import { requestIdOf, requestOf, shownOptions, titleOf } from './ask.ts'
 import type { RunDeps } from './deps.ts'
 import { beyond, told } from './flood.ts'
 import type { Given } from './inbox.ts'
+import { lateWords } from './inbox.ts'
 import { flushInput, inputSize } from './input.ts'
 import { joined } from './joined.ts'
 import type { Mark } from './marks.ts'
 import { fitted, keepMark, linesBetween, marksBehind } from './marks.ts'
+import type { KeptCall, Step } from './talk-step.ts'
+import { isReserved, isSilent, lostKey, newStep, ownKey } from './talk-step.ts'
 
 export interface ConversationInput {
   readonly assignment: Assignment
@@ -51,11 +54,6 @@ export interface OwnStep {
   readonly call?: KeptCall
 }
 
-interface KeptCall {
-  readonly key: string
-  readonly answer: unknown
-}
-
 export interface StepDone {
   readonly events: readonly EventBody[]
   /** Requests wait for a person: the agent's clocks stand still. */
@@ -64,29 +62,14 @@ export interface StepDone {
   readonly done: boolean
 }
 
-type Report =
-  | { readonly kind: 'request'; readonly body: FromDaemonBody<'request'> }
-  | { readonly kind: 'withdraw'; readonly body: FromDaemonBody<'withdraw'> }
-
-/** What one step came to, gathered before it is committed. */
-interface Step {
-  readonly events: EventBody[]
-  readonly send: string[]
-  readonly reports: Report[]
-  /** Keys of asks that changed. */
-  readonly touched: Set<string>
-  readonly calls: KeptCall[]
-  endInput: boolean
-  done: boolean
-}
-
-/** Keys of the daemon's own asks; no adapter's begin so. */
-const ownKey = 'capstan '
-const lostKey = 'lost '
 /** Read again by a restarted daemon at most, when nothing came of it. */
 const rarelyBytes = 8_388_608
 /** An adapter that asks again for each answer of a rule is broken; the rest goes to a person. */
 const maxRulesPerStep = 100
+/** Nobody answers more in one run, and each stays at the server. */
+const maxAsked = 1_000
+
+const taken = 'its id is one of Capstan’s own'
 
 export class Conversation {
   readonly #deps: RunDeps
@@ -96,6 +79,8 @@ export class Conversation {
   #reached: Offsets
   #committedAt: Offsets
   #done: boolean
+  /** Requests that went to people since this start of the daemon. */
+  #asked = 0
 
   /** Takes up where the journal stands. */
   constructor(deps: RunDeps, input: ConversationInput) {
@@ -164,8 +149,10 @@ export class Conversation {
       this.#answer(asked, given, step)
     } else {
       if (talk.heard(attemptId, given.seq)) return
-      step.events.push({ type: 'notice', message: oneLine(`${given.by}: ${given.text}`, 2_000) })
-      this.#absorb(this.#message(given.text), step)
+      const late = this.#done || talk.inputEnd(attemptId).ended
+      const message = late ? lateWords(given) : oneLine(`${given.by}: ${given.text}`, 2_000)
+      step.events.push({ type: 'notice', message })
+      if (!late) this.#absorb(this.#message(given.text), step)
     }
     this.#commit(step, step.events, again === undefined ? { given } : { given, again })
   }
@@ -229,8 +216,23 @@ export class Conversation {
     step.send.push(...(reduced.send ?? []))
     if (reduced.endInput === true) step.endInput = true
     if (reduced.done === true) step.done = true
-    for (const key of reduced.withdrawn ?? []) this.#withdraw(key, step)
-    for (const ask of reduced.asks ?? []) this.#open(ask, step)
+    for (const key of reduced.withdrawn ?? []) if (!isReserved(key)) this.#withdraw(key, step)
+    for (const ask of reduced.asks ?? []) {
+      if (isReserved(ask.key)) this.#turnDown(ask, taken, step)
+      else this.#open(ask, step)
+    }
+  }
+
+  /** Denied without asking anybody, and said so. */
+  #turnDown(ask: Ask, why: string, step: Step): void {
+    const { key } = ask
+    const isOurs = key.startsWith(ownKey) && why !== taken
+    const message = `not put to a person, because ${why}: ${titleOf(ask, this.#in.redact)}`
+    step.events.push({ type: 'notice', level: 'warning', message })
+    step.unasked += 1
+    if (isOurs) step.calls.push({ key: key.slice(ownKey.length), answer: { label: null, text: null } })
+    else if (step.unasked <= maxRulesPerStep)
+      this.#absorb(this.#reduceAnswer({ key, optionId: null, text: null }), step)
   }
 
   /** A rule answers it at once; else it goes to a person. One that is open already is the same ask again. */
@@ -241,17 +243,24 @@ export class Conversation {
     const times = (before?.times ?? 0) + 1
     const requestId = requestIdOf(assignment.attemptId, ask.key, times)
     const title = titleOf(ask, redact)
-    const rule = step.touched.size < maxRulesPerStep ? ruleFor(ask.command, rules) : null
+    const rule = step.unasked < maxRulesPerStep ? ruleFor(ask.command, rules) : null
     const allow = rule === null ? undefined : ask.options.find(({ grants }) => grants === 'allow')
     const asked: Asked = { key: ask.key, times, requestId, title, options: shownOptions(ask, redact) }
-    step.touched.add(ask.key)
     const event: EventBody = { type: 'request', requestId, kind: ask.kind, title }
     if (rule !== null && allow !== undefined) {
+      step.unasked += 1
+      step.touched.add(ask.key)
       this.#asks.set(ask.key, { ...asked, requestId: null })
       step.events.push({ ...event, rule: describeRule(rule) })
       this.#absorb(this.#reduceAnswer({ key: ask.key, optionId: allow.id, text: null }), step)
       return
     }
+    if (this.#asked >= maxAsked) {
+      this.#turnDown(ask, `${maxAsked} requests of this run were before`, step)
+      return
+    }
+    this.#asked += 1
+    step.touched.add(ask.key)
     this.#asks.set(ask.key, asked)
     step.events.push(event)
     step.reports.push({ kind: 'request', body: requestOf(assignment, { ask, requestId, redact }) })
@@ -364,14 +373,6 @@ export class Conversation {
       return { state: this.#parser, events: [instead] }
     }
   }
-}
-
-function newStep(): Step {
-  return { events: [], send: [], reports: [], touched: new Set(), calls: [], endInput: false, done: false }
-}
-
-function isSilent({ send, reports, touched, endInput, done }: Step): boolean {
-  return send.length + reports.length + touched.size === 0 && !endInput && !done
 }
 
 function advanced(from: Offsets, to: Offsets): number {

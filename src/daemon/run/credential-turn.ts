@@ -9,6 +9,7 @@ import { capstanHome } from '../../lib/env.ts'
 import { withLock } from '../../lib/lock.ts'
 import type { Harness } from '../harness/port.ts'
 import type { RunDeps } from './deps.ts'
+import { signalOf } from './signal-of.ts'
 
 /** CLIs renew up to five minutes before the end (Claude Code); twice that, for clocks that differ. */
 const nearMs = 600_000
@@ -59,11 +60,4 @@ export async function credentialTurn(
     waiting.abort()
   }
   return () => over.resolve()
-}
-
-/** Ends the longest wait when the turn is over. */
-function signalOf(over: Promise<void>): AbortSignal {
-  const ended = new AbortController()
-  void over.then(() => ended.abort())
-  return ended.signal
 }

@@ -1,9 +1,9 @@
 // What a run's proxy refused, told in its transcript while it goes on: a run that fails for a host that is not allowed says so by itself.
 
-import { writeFileSync } from 'node:fs'
 import { z } from 'zod'
 import { readFileIfThere } from '../../lib/atomic-file.ts'
 import { messageOf } from '../../lib/error-text.ts'
+import { writePlain } from '../../lib/plain-file.ts'
 import { deniedPath } from '../sandbox/bubblewrap.ts'
 import type { BoxUse } from '../sandbox/port.ts'
 import type { RunDeps } from './deps.ts'
@@ -56,7 +56,7 @@ export function tellNew(runDir: string, use: BoxUse, tell: (messages: readonly s
       .filter((line) => line !== '')
       .map(sentence),
   )
-  writeFileSync(`${path}.told`, String(whole.length), { mode: 0o600 })
+  writePlain(`${path}.told`, String(whole.length))
 }
 
 function sentence(line: string): string {

@@ -13,6 +13,7 @@ import type { Quota } from '../quota/keeper.ts'
 import type { SandboxHost } from '../sandbox/host.ts'
 import type { StateFolder } from '../state-folder.ts'
 import type { ContainmentChoice } from '../supervisor/containment/port.ts'
+import type { Terminals } from '../terminal/terminals.ts'
 
 export interface RunDeps {
   readonly clock: Clock
@@ -31,6 +32,8 @@ export interface RunDeps {
   readonly policy: Policy
   /** Who commits what an agent left uncommitted. */
   readonly author: GitAuthor
+  /** Agents commit as that author too, because the host's identity names one. */
+  readonly authorInRuns?: boolean
   readonly containment: ContainmentChoice
   /** What this host can do of a sandbox, and as whom it runs agents. */
   readonly sandbox: SandboxHost
@@ -48,6 +51,8 @@ export interface RunDeps {
   readonly quota?: Quota
   /** What serves runs their MCP tools; without it they have none. */
   readonly tools?: ToolsHost
+  /** Keeps the terminals of interactive runs; without it there are none. */
+  readonly terminals?: Terminals
   /** Conversations go to the server, for the other hosts of this one's pool. */
   readonly sharesSessions: boolean
   /** Bytes that the server keeps for an attempt of this host: an earlier patch or conversation. Throws Problem. */

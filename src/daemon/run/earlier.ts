@@ -1,9 +1,11 @@
 // What a run that goes on from earlier work takes from it: where its files begin, and the conversation.
 
 import { cpSync, existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { Problem } from '../../core/problem.ts'
 import type { Assignment } from '../../protocol/link.ts'
 import type { Continuation } from '../../protocol/session.ts'
+import { readEndRecord } from '../gc/end-record.ts'
 import { resume } from '../session/resume.ts'
 import { treeNow } from '../workspace/capture.ts'
 import type { Earlier } from '../workspace/continued.ts'
@@ -19,7 +21,11 @@ export function earlierWork(deps: RunDeps, { continuation, n, attemptId }: Assig
     const { diffCid } = continuation
     return diffCid === null ? null : fetchOrNull(deps, attemptId, diffCid)
   }
-  return { work: continuation, n, patch, author: deps.author, root: deps.state.workspaces }
+  const isAtWork = (other: string) => {
+    const runDir = join(deps.state.runs, other)
+    return other !== attemptId && existsSync(runDir) && readEndRecord(runDir) === null
+  }
+  return { work: continuation, n, patch, author: deps.author, root: deps.state.workspaces, isAtWork }
 }
 
 async function fetchOrNull(deps: RunDeps, attemptId: string, cid: string): Promise<Uint8Array | null> {

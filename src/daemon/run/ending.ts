@@ -77,12 +77,17 @@ export function concludeEnd(facts: EndFacts): Ending {
   }
 }
 
+/** An interactive run cannot go on unseen. */
+export const terminalGone = 'its terminal is gone: tmux was ended from outside; what the agent made is kept'
+
 function forced({ ended, timeoutMs }: EndFacts): RunFailure | null {
   switch (ended.cause) {
     case 'exited':
       return null
     case 'deadline':
       return failure('timed_out', `the agent ran longer than ${formatDuration(timeoutMs)}`)
+    case 'hangup':
+      return failure('agent_failed', terminalGone)
     case 'orphaned':
       return failure('daemon_abort', 'no daemon looked after the run, so its supervisor stopped it')
   }

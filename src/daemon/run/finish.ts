@@ -1,8 +1,8 @@
 // After the agent: what changed, whether the checks pass, and the report that says so.
 
-import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Problem } from '../../core/problem.ts'
+import { writePlain } from '../../lib/plain-file.ts'
 import type { Check, CheckOutcome, Evidence } from '../../protocol/task.ts'
 import type { Harness } from '../harness/port.ts'
 import { handedIn } from '../mcp/output.ts'
@@ -105,8 +105,7 @@ function keepPatch(
     const diffWithheld = 'the host keeps its diffs (policy.toml: upload.diff = false)'
     return { evidence: { ...evidence, diffCid: null, diffWithheld }, withheld: ['diff'] }
   }
-  rmSync(patchPathOf(runDir), { recursive: true, force: true }) // the agent may have put a folder or a pipe there
-  writeFileSync(patchPathOf(runDir), patch, { mode: 0o600 })
+  writePlain(patchPathOf(runDir), patch)
   return { evidence, withheld: [] }
 }
 

@@ -31,7 +31,10 @@ export function givenTo(
   const shared = (profile?.settings.context ?? []).filter(({ slug }) => !own.has(slug))
   const folder = attachmentsIn(runDir)
   const readable = attachments.length === 0 ? [] : [folder]
-  const tuning = tuningOf(profile?.settings)
+  const tuning = {
+    ...tuningOf(profile?.settings),
+    ...(task.thinkingLevel == null ? {} : { thinkingLevel: task.thinkingLevel }),
+  }
   if (harness.explicit) {
     const notHonoured = [...shared, ...context].map(({ slug }) => `context ${slug}: a script is told nothing`)
     return { tuning, instructions: null, skills: [], readable, before: '', after: '', notHonoured }

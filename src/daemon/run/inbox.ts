@@ -1,5 +1,6 @@
 // What people send to a running agent: kept in order until it is taken for good, so that the server is told only then.
 
+import { oneLine } from '../harness/cut.ts'
 import type { Push } from '../link/wire.ts'
 
 /** An answer to one of its asks, or words for it. `seq` is the server's number of the message; the same one may come again. */
@@ -12,6 +13,11 @@ export type Given =
       readonly by: string
     }
   | { readonly kind: 'message'; readonly seq: number; readonly text: string; readonly by: string }
+
+/** What the transcript says of words that nobody took. */
+export function lateWords({ by, text }: Given & { readonly kind: 'message' }): string {
+  return oneLine(`came too late, the agent takes no more words; not said: ${by}: ${text}`, 2_000)
+}
 
 /** What a push of the server brings for a run. */
 export function givenBy(push: Extract<Push, { type: 'answer' | 'message' }>): Given {
@@ -61,9 +67,11 @@ export class Inbox {
     }
   }
 
-  /** The run is over: what waits, and what still comes, is for nobody. */
-  close(): void {
+  /** The agent is gone: what waits, and what still comes, is for nobody. Gives what waited. */
+  close(): readonly Given[] {
     this.#closed = true
-    for (const { taken } of this.#waiting.splice(0)) taken()
+    const waited = this.#waiting.splice(0)
+    for (const { taken } of waited) taken()
+    return waited.map(({ given }) => given)
   }
 }

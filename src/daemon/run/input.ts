@@ -1,16 +1,16 @@
 // Brings what was promised to an agent into its stdin.log: every byte once, also when the daemon died between promise and append.
 
-import { appendFileSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { appendToPlain, plainSize, writePlain } from '../../lib/plain-file.ts'
 import type { Input, Talk } from '../journal/talk.ts'
 
 const log = 'stdin.log'
 const endMark = 'stdin.end'
 
-/** How much the agent was given so far, in bytes; null: its standard input is no pipe. */
+/** How much the agent was given so far, in bytes; null: its standard input is no pipe, or somebody took the file away. */
 export function inputSize(runDir: string): number | null {
-  const path = join(runDir, log)
-  return existsSync(path) ? statSync(path).size : null
+  return plainSize(join(runDir, log))
 }
 
 /** Appends what is missing, and the end of file where it was promised. True: the pump has something new to look at. */
@@ -18,14 +18,16 @@ export function flushInput(talk: Talk, attemptId: string, runDir: string): boole
   const path = join(runDir, log)
   let news = false
   for (const input of talk.inputs(attemptId)) {
-    const size = statSync(path).size
-    const { missing, end } = size === input.at ? whole(input) : placed(readFileSync(path), input)
-    if (missing.length > 0) appendFileSync(path, missing)
-    if (missing.length > 0) news = true
-    if (end !== input.at + Buffer.byteLength(input.text)) talk.moveEnd(attemptId, end)
+    let place = whole(input)
+    appendToPlain(path, ({ size, content }) => {
+      if (size !== input.at) place = placed(content(), input)
+      return place.missing
+    })
+    if (place.missing.length > 0) news = true
+    if (place.end !== input.at + Buffer.byteLength(input.text)) talk.moveEnd(attemptId, place.end)
   }
   if (!talk.inputEnd(attemptId).ended || existsSync(join(runDir, endMark))) return news
-  writeFileSync(join(runDir, endMark), '', { mode: 0o600 })
+  writePlain(join(runDir, endMark), '')
   return true
 }
 

@@ -1,8 +1,9 @@
 // Where a run's output was cut into commits: read again in the same pieces, it gives the same events with the same numbers.
 
-import { appendFileSync, closeSync, openSync, readSync } from 'node:fs'
+import { closeSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { readFileIfThere } from '../../lib/atomic-file.ts'
+import { appendToPlain, NotPlain, openToRead, writePlain } from '../../lib/plain-file.ts'
 import { isStorageTrouble } from '../../lib/storage-trouble.ts'
 import type { EventBody } from '../../protocol/events.ts'
 import type { Line } from '../harness/port.ts'
@@ -24,9 +25,19 @@ export function keepMark(runDir: string, { offsets, events, given }: Mark): void
   const what = given === undefined ? '' : ` ${JSON.stringify(given)}`
   try {
     // The line's end comes first, so that one that a full disk cut does not spoil the next.
-    appendFileSync(join(runDir, name), `\n${events} ${offsets.stdout} ${offsets.stderr}${what}`, { mode: 0o600 })
+    append(join(runDir, name), Buffer.from(`\n${events} ${offsets.stdout} ${offsets.stderr}${what}`))
   } catch (error) {
     if (!isStorageTrouble(error)) throw error
+  }
+}
+
+/** What the agent put in its place, where the folder is the agent's, is not written through but taken away. */
+function append(path: string, line: Uint8Array): void {
+  try {
+    appendToPlain(path, () => line)
+  } catch (error) {
+    if (!(error instanceof NotPlain)) throw error
+    writePlain(path, line)
   }
 }
 
@@ -65,7 +76,8 @@ export function linesBetween(runDir: string, from: Offsets, to: Offsets): Line[]
     const size = to[stream] - from[stream]
     if (size <= 0) return []
     const bytes = Buffer.alloc(size)
-    const file = openSync(join(runDir, `${stream}.log`), 'r')
+    const file = openToRead(join(runDir, `${stream}.log`))
+    if (file === null) return []
     try {
       readSync(file, bytes, 0, size, from[stream])
     } finally {

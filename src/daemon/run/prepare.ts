@@ -21,6 +21,7 @@ import { prepare } from '../workspace/prepare.ts'
 import { requireSandbox, sandboxOf } from './box.ts'
 import type { RunDeps } from './deps.ts'
 import { earlierWork } from './earlier.ts'
+import { formOf, requireTerminal } from './interactive.ts'
 import { RunRefused } from './refused.ts'
 
 export interface Prepared {
@@ -35,13 +36,12 @@ export async function prepareRun(deps: RunDeps, assignment: Assignment, signal: 
   const { task } = assignment
   const repo = task.repo === null ? null : registered(deps, task.repo)
   const repoFile = repo === null ? null : await readRepoFile(repo, task.workspace.base, signal)
-  const { harness, found } = choose(
-    deps,
-    assignment,
-    repoFile?.skipped === null ? (repoFile.file.harness ?? null) : null,
-  )
+  const ofRepo = repoFile?.skipped === null ? (repoFile.file.harness ?? null) : null
+  const { harness: chosen, found } = choose(deps, assignment, ofRepo)
+  const harness = formOf(chosen, assignment)
   refuseByPolicy(deps, assignment, harness.name)
   requireSandbox(deps, assignment)
+  await requireTerminal(deps, assignment)
   const unable = refuseAutonomy(harness, autonomyOf(assignment))
   if (unable !== null) throw new RunRefused(unable.reason, unable.detail)
   const earlier = earlierWork(deps, assignment)

@@ -13,6 +13,8 @@ import { releaseShared } from '../workspace/hold.ts'
 import type { Workspace } from '../workspace/port.ts'
 import { keepCopy } from './copy.ts'
 import type { RunDeps } from './deps.ts'
+import { attachmentsIn } from './given.ts'
+import { formOf } from './interactive.ts'
 import { RunRefused } from './refused.ts'
 import { reportOf, salvageOf } from './report.ts'
 import type { RunState } from './state.ts'
@@ -66,7 +68,7 @@ export class RunRecord {
   prepared(): { readonly workspace: Workspace; readonly harness: Harness } {
     const { workspace, harness: name } = this.#state
     const harness = name === null ? null : findHarness(this.#deps.harnesses, name)
-    if (workspace !== null && harness !== null) return { workspace, harness }
+    if (workspace !== null && harness !== null) return { workspace, harness: formOf(harness, this.#state.assignment) }
     throw new RunRefused('harness_unavailable', `the harness ${name} is no longer known on this host`)
   }
 
@@ -103,6 +105,7 @@ export class RunRecord {
     }
     if (this.#state.workspace?.mode === 'shared') releaseShared(this.#state.workspace)
     rmSync(join(this.runDir, 'tmp'), { recursive: true, force: true })
+    rmSync(attachmentsIn(this.runDir), { recursive: true, force: true })
     clearOut(this.runDir)
     this.#deps.changed()
     this.#deps.poke()
@@ -117,6 +120,9 @@ export class RunRecord {
       mode: workspace?.mode ?? null,
       outcome: lost === null && ending?.failure === null ? 'completed' : 'failed',
       at: this.#deps.clock.now(),
+      ...(assignment.profile?.settings.workspaceTtlMs === undefined
+        ? {}
+        : { keepMs: assignment.profile.settings.workspaceTtlMs }),
     })
   }
 

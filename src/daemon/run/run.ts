@@ -27,20 +27,22 @@ import { awaitExit, concludeEnd } from './ending.ts'
 import { endCommands, finishRun, subfolderOf } from './finish.ts'
 import { fetchAttachments } from './given.ts'
 import type { Given } from './inbox.ts'
-import { Inbox } from './inbox.ts'
+import { Inbox, lateWords } from './inbox.ts'
 import { inputSize } from './input.ts'
 import { prepareRun } from './prepare.ts'
 import { watchRetries } from './rate-limit.ts'
 import type { Said } from './record.ts'
 import { RunRecord } from './record.ts'
 import { RunRefused } from './refused.ts'
+import { RunTerminal } from './run-terminal.ts'
 import { setUp } from './setup.ts'
+import { signalOf } from './signal-of.ts'
 import { watchStalls } from './stall.ts'
 import type { RunFailure, RunState, Step } from './state.ts'
 import { endedBy, failure } from './state.ts'
 
 /** Why the daemon itself ends an agent. `lost`: another owner has the task; what was made is salvaged. */
-export type StopCause = 'cancelled' | 'aborted' | 'lost' | 'over_budget' | 'stalled' | 'rate_limited'
+export type StopCause = 'cancelled' | 'aborted' | 'lost' | 'over_budget' | 'stalled' | 'rate_limited' | 'terminal_lost'
 
 /** What an agent left behind gets less time than an agent that is stopped at work, ms. */
 const leftoverGraceMs = 2_000
@@ -61,6 +63,7 @@ export class Run {
   readonly #inbox = new Inbox()
   #checkpoints: Checkpointing | null = null
   #lingering = false
+  readonly #terminal: RunTerminal
   /** Ends this start's turn at the credentials of its harness. */
   #endTurn: () => void = () => {}
   #done: Promise<void> | null = null
@@ -69,6 +72,10 @@ export class Run {
     this.#deps = deps
     this.#record = new RunRecord(deps, state)
     this.#foundAt = state.step
+    this.#terminal = new RunTerminal(deps, this.#record, {
+      lost: (why) => this.#halt('terminal_lost', why),
+      stopAgent: () => this.#stopAgent(deps.graceMs),
+    })
   }
 
   get attemptId(): string {
@@ -94,7 +101,7 @@ export class Run {
   }
 
   /** Ends the agent and its tree; the run goes on to capture and report. */
-  stop(cause: Exclude<StopCause, 'over_budget' | 'stalled' | 'rate_limited'>, detail: string): void {
+  stop(cause: Exclude<StopCause, 'over_budget' | 'stalled' | 'rate_limited' | 'terminal_lost'>, detail: string): void {
     this.#halt(cause, failure(cause === 'cancelled' ? 'cancelled' : 'daemon_abort', detail))
   }
 
@@ -106,6 +113,11 @@ export class Run {
   /** What a person sends; resolves when it was taken for good, or when the run is over. */
   give(given: Given): Promise<void> {
     return this.#inbox.put(given)
+  }
+
+  /** A person ends an interactive run. Throws when that cannot be written down. */
+  finish(by: string): void {
+    this.#terminal.finish(by)
   }
 
   /** Lets go of the run without touching its agent: the daemon leaves, another start goes on. */
@@ -256,6 +268,7 @@ export class Run {
     const denials = sandboxOf(assignment) === null ? null : tellDenials(this.#deps, runDir, tell)
     this.#checkpoints = checkpoints
     const stopped = () => this.#stopping !== null
+    this.#terminal.follow(ended)
     const { clock } = this.#deps
     const stalls = watchStalls({ clock, assignment, signal: signalOf(ended) }, (why) => this.#halt('stalled', why))
     const onTalk = ({ standing, done }: { readonly standing: boolean; readonly done: boolean }) => {
@@ -288,14 +301,18 @@ export class Run {
     })
     const [parser, exit] = await Promise.all([following, ended]).finally(async () => {
       this.#checkpoints = null
+      if (!this.#left) await this.#terminal.end()
       this.#endTurn()
       await Promise.all([checkpoints.stop(), denials?.stop()])
     })
+    this.#record.notice(this.#inbox.close().flatMap((given) => (given.kind === 'message' ? [lateWords(given)] : [])))
     if (state.replayOf !== null) return this.#record.save({ step: state.replayOf, replayOf: null })
     const stopping = this.#stopping?.failure ?? null
     const timeoutMs = assignment.task.runningTimeoutMs
     const ending = concludeEnd({ harness, parser, ended: exit, stopping, timeoutMs })
-    const why = this.#deps.quota?.ended(harness.name, ending.failure) ?? ending.failure
+    const asked = this.#record.state.finishedBy != null && exit.cause === 'exited' && stopping === null
+    const failed = asked ? null : ending.failure
+    const why = this.#deps.quota?.ended(harness.name, failed) ?? failed
     this.#record.save({ step: 'ended', ending: { ...ending, failure: why } })
   }
 
@@ -347,6 +364,7 @@ export class Run {
 
   async #finish(): Promise<void> {
     const { state, runDir } = this.#record
+    await this.#terminal.end()
     this.#deps.changed()
     if (state.workspace === null) {
       this.#record.save({ step: 'captured' })
@@ -370,14 +388,6 @@ export class Run {
   #wrong(error: unknown, what: string): void {
     this.#deps.log.error({ attemptId: this.attemptId, error: messageOf(error) }, what)
   }
-}
-
-/** Aborts when the promise settles. */
-function signalOf(settled: Promise<unknown>): AbortSignal {
-  const over = new AbortController()
-  const abort = () => over.abort()
-  settled.then(abort, abort)
-  return over.signal
 }
 
 function failureOf(error: unknown): RunFailure {

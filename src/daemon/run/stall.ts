@@ -60,7 +60,7 @@ export function watchStalls(
 
 /** What a stall ends the attempt with, as the task asks; null: it is only shown. */
 export function endOfStall({ task }: Assignment): RunFailure | null {
-  if (task.stallTimeoutMs === 0) return null
+  if (task.stallTimeoutMs === 0 || task.interactive === true) return null
   const detail = `no event from the agent for ${formatDuration(task.stallTimeoutMs)}`
   switch (task.onStall) {
     case 'notify':

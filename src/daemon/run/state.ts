@@ -45,6 +45,8 @@ export interface RunState {
   readonly resumed: Resumed | null
   /** Commands that need nobody's leave, as they were when the run was prepared. */
   readonly rules: readonly ApprovalRule[]
+  /** Who ended an interactive run; absent or null: nobody has. */
+  readonly finishedBy?: string | null
 }
 
 /** How the agent ended: what the adapter concluded, or what the daemon did to it. */

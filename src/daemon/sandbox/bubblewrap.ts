@@ -52,8 +52,9 @@ export function makeBox(request: BoxRequest, bwrap: string): Box {
       .map((each) => `${each}\0`)
       .join(''),
   )
-  if (request.user !== null) lchownSync(request.runDir, request.user.uid, request.user.gid)
-  giveFolders(request.user, [join(request.runDir, 'box')])
+  const { user } = request
+  if (user !== null) for (const above of [request.runDir, dirname(box)]) lchownSync(above, user.uid, user.gid)
+  giveFolders(user, [box])
   return {
     before: ['/bin/sh', join(box, 'gate'), bwrap, box, process.execPath, proxyScript],
     env: boxEnvironment(request, network),
@@ -67,7 +68,8 @@ function allArguments(request: BoxRequest, mounts: readonly string[]): readonly 
     '--unshare-user',
     '--disable-userns', // a namespace inside would give the agent abilities against the kernel
     '--die-with-parent', // the supervisor, which outlives the daemon: nothing of a run is left without it
-    '--new-session', // no characters pushed into a terminal of the host
+    // No characters pushed into a terminal of the host. One that is the run's alone has nobody else who reads it, and job control needs it.
+    ...(request.terminal === true ? [] : ['--new-session']),
     '--ro-bind',
     '/',
     '/',

@@ -21,6 +21,8 @@ export type BoxUse = 'setup' | 'agent' | 'checks'
 
 export interface BoxRequest {
   readonly use: BoxUse
+  /** It has a terminal of its own, which is the run's alone. */
+  readonly terminal?: boolean
   readonly settings: SandboxSettings
   readonly host: HostPlaces
   readonly workspace: Workspace

@@ -1,11 +1,15 @@
 // A conversation's files as one piece of bytes: what travels to another host, or into another folder, or is copied for a fork.
 
-import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs'
+import { mkdirSync, realpathSync } from 'node:fs'
 import { dirname, isAbsolute, join, relative } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { z } from 'zod'
 import { Problem } from '../../core/problem.ts'
 import { writeFileAtomic } from '../../lib/atomic-file.ts'
+import { plainSize, readPlain } from '../../lib/plain-file.ts'
+
+/** One is usual; some CLIs begin another file when a conversation goes on. */
+const maxFiles = 32
 
 const bundleShape = z.object({
   version: z.literal(1),
@@ -14,7 +18,7 @@ const bundleShape = z.object({
   files: z
     .array(z.object({ name: z.string(), text: z.string() }))
     .min(1)
-    .max(32),
+    .max(maxFiles),
 })
 export type Bundle = z.infer<typeof bundleShape>
 
@@ -24,21 +28,28 @@ export const maxBundleBytes = 33_554_432
 /** Plain files of lines below the folder, such as `2026/11/21/rollout-….jsonl`. */
 const safeName = /^(?!.*\.\.)[\w][\w.@:/-]{0,300}\.jsonl?$/
 
-/** Null when there is nothing to take, or too much. `files` are absolute paths below `root`. */
+/**
+ * Null when there is nothing to take, or too much. `files` are absolute paths below `root`. The agent writes there, and may not read all that
+ * the daemon does: what is no plain file below the folder, such as a link to a key, is left out.
+ */
 export function readBundle(
   { harness, ref }: Pick<Bundle, 'harness' | 'ref'>,
   root: string,
   files: readonly string[],
 ): Bundle | null {
-  const named = files.map((path) => ({ path, name: relative(root, path) })).filter(({ name }) => safeName.test(name))
-  const bytes = named.reduce((sum, { path }) => sum + statSync(path).size, 0)
+  const named = files
+    .map((path) => ({ path, name: relative(root, path), size: plainSize(path) }))
+    .filter(({ path, name, size }) => safeName.test(name) && size !== null && isReallyBelow(path, root))
+    .slice(0, maxFiles)
+  const bytes = named.reduce((sum, { size }) => sum + (size ?? 0), 0)
   if (named.length === 0 || bytes > maxBundleBytes) return null
-  return {
-    version: 1,
-    harness,
-    ref,
-    files: named.map(({ path, name }) => ({ name, text: readFileSync(path, 'utf8') })),
-  }
+  const read = named.map(({ path, name }) => ({ name, text: readPlain(path)?.toString('utf8') ?? null }))
+  return { version: 1, harness, ref, files: read.flatMap(({ name, text }) => (text === null ? [] : [{ name, text }])) }
+}
+
+/** No folder between is a link; the root itself may be one. */
+function isReallyBelow(path: string, root: string): boolean {
+  return realpathSync(dirname(path)) === join(realpathSync(root), relative(root, dirname(path)))
 }
 
 export function pack(bundle: Bundle): Uint8Array {
@@ -64,12 +75,17 @@ export function copied(bundle: Bundle, ref: string): Bundle {
   return { ...bundle, ref, files: bundle.files.map(({ name, text }) => ({ name: renamed(name), text: renamed(text) })) }
 }
 
-/** Puts the files where the CLI looks for them. One that is there and goes on from the bundle's is left: it is newer. */
+/**
+ * Puts the files where the CLI looks for them. One that is there and goes on from the bundle's is left: it is newer. Throws Problem
+ * `invalid_request` where a link would lead elsewhere.
+ */
 export function writeBundle(bundle: Bundle, root: string): void {
   for (const { name, text } of bundle.files) {
     const path = join(root, name)
-    if (existsSync(path) && readFileSync(path, 'utf8').startsWith(text)) continue
+    if (readPlain(path)?.toString('utf8').startsWith(text) === true) continue
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    if (!isReallyBelow(path, root))
+      throw new Problem('invalid_request', `the conversation is not written to ${path}: a folder above is a link`)
     writeFileAtomic(path, text) // a rename replaces a link instead of following it
   }
 }

@@ -41,8 +41,8 @@ export interface ExitRecord {
   readonly code: number
   /** The name of that signal; null when the code stands for none. */
   readonly signal: string | null
-  /** `deadline` and `orphaned`: the supervisor ended the agent's tree by itself. */
-  readonly cause: 'exited' | 'deadline' | 'orphaned'
+  /** `deadline` and `orphaned`: the supervisor ended the agent's tree by itself. `hangup`: its terminal went away first. */
+  readonly cause: 'exited' | 'deadline' | 'orphaned' | 'hangup'
   /** When the agent ended, in the unit of start times. */
   readonly ended: string
 }
@@ -56,6 +56,8 @@ export interface RunFolderInput {
   readonly graceMs: number
   readonly cgroup: string | null
   readonly now: number
+  /** It runs in the foreground of a terminal. */
+  readonly terminal?: boolean
 }
 
 /**
@@ -75,6 +77,7 @@ export function makeRunFolder(input: RunFolderInput): void {
     orphan: seconds(input.orphanAfterMs),
     deadline: seconds(input.deadlineAt),
     touched: seconds(input.now),
+    terminal: input.terminal === true ? '1' : '',
   }
   const lines = Object.entries(fields).map(([name, value]) => `${name}=${value}\n`)
   writeNew(runDir, 'run', lines.join(''))
@@ -152,7 +155,7 @@ export function readExit(runDir: string): ExitRecord | null {
   return {
     code,
     signal: signalName(code),
-    cause: cause === 'deadline' || cause === 'orphaned' ? cause : 'exited',
+    cause: cause === 'deadline' || cause === 'orphaned' || cause === 'hangup' ? cause : 'exited',
     ended: fields.get('ended') ?? '',
   }
 }

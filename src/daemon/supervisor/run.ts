@@ -60,6 +60,8 @@ export interface RunStart {
   readonly containment: ContainmentChoice
   /** Run supervisor and agent as this user; null: as the daemon's own. */
   readonly user?: RunUser | null
+  /** Opens a terminal in which the given command runs; null or absent: it runs without one. `argv` must then be script(1)'s, see the script. */
+  readonly terminal?: ((argv: readonly string[], env: RunStart['env']) => Promise<void>) | null
   /** Called with the run's cgroup, if it has one, before anything is in it. */
   readonly onCgroup?: (place: string) => void
   readonly clock: Clock
@@ -92,12 +94,20 @@ export async function startRun(start: RunStart): Promise<RunHandle> {
   const cgroup = start.containment.name === 'cgroup' ? makeCgroup(start.containment.root, marker) : null
   try {
     if (cgroup !== null) start.onCgroup?.(cgroup)
-    makeRunFolder({ ...start, graceMs: start.graceMs ?? defaultGraceMs, cgroup, now: clock.now() })
+    const terminal = start.terminal ?? null
+    const graceMs = start.graceMs ?? defaultGraceMs
+    makeRunFolder({ ...start, graceMs, cgroup, now: clock.now(), terminal: terminal !== null })
     const { [markerName]: _, ...env } = start.env // the supervisor itself must not look like one of the run's processes
     const logPath = join(runDir, 'supervisor.log')
     const { cwd, user = null } = start
     if (user !== null) giveTo(user, { runDir, script, cgroup })
-    const pid = await startDetached('/bin/sh', [script, runDir, '--', ...start.argv], { cwd, env, logPath, user })
+    const argv = [script, runDir, '--', ...start.argv]
+    if (terminal !== null) {
+      writeFileSync(logPath, '', { mode: 0o600 })
+      await terminal(['/bin/sh', ...argv], env)
+      return await awaitHandle(runDir, null, clock)
+    }
+    const pid = await startDetached('/bin/sh', argv, { cwd, env, logPath, user })
     return await awaitHandle(runDir, pid, clock)
   } catch (error) {
     if (cgroup !== null && readHandle(runDir)?.pid == null) await removeCgroup(cgroup, clock)
@@ -200,12 +210,13 @@ function mustBeOpenPipe(runDir: string): void {
   }
 }
 
-async function awaitHandle(runDir: string, pid: number, clock: Clock): Promise<RunHandle> {
+/** `pid`: the supervisor's; null where it is not known. */
+async function awaitHandle(runDir: string, pid: number | null, clock: Clock): Promise<RunHandle> {
   const begun = clock.monotonic()
   while (clock.monotonic() - begun < startTimeoutMs) {
     const handle = readHandle(runDir)
     if (handle !== null && handle.pid !== null) return handle
-    if ((await findProcess(pid)) === null && readHandle(runDir)?.pid == null) break
+    if (pid !== null && (await findProcess(pid)) === null && readHandle(runDir)?.pid == null) break
     await clock.sleep(startPauseMs)
   }
   const words = readFileSync(join(runDir, 'supervisor.log'), 'utf8').trim()

@@ -23,7 +23,7 @@
 #   pid         version, boot id, `supervisor`, `agent`, `group`, `pump`: pid and start time; whole once the line of `pump` is there
 #   cause       why the tree is being ended
 #   terminal.N  what the terminal showed, in pieces; the last three are kept
-#   exit        code (128+n: ended by signal n; 126, 127: could not be executed), cause (exited | deadline | orphaned), and
+#   exit        code (128+n: ended by signal n; 126, 127: could not be executed), cause (exited | deadline | orphaned | hangup), and
 #               `ended` in the unit of start times; whole or not there
 #
 # With a terminal this script has one: PROGRAM runs in its foreground, and so with the terminal and without the signals that a background child of
@@ -363,6 +363,8 @@ join() {
 
 if [ -n "$cs_terminal" ]; then
   group=$$
+  trap 'hangup=1' HUP
+  hangup=
   mkfifo -m 600 "$dir/terminal.fifo" || exit 73
   recorder </dev/null >/dev/null 2>&1 &
   recorder=$!
@@ -377,6 +379,8 @@ if [ -n "$cs_terminal" ]; then
   done
   : <>"$dir/terminal.fifo" # a recorder to whom nobody spoke hears the end now
   join "$recorder"
+  # script(1) takes the loss for an end of input, at which a shell leaves as if it had been asked to.
+  [ -z "$hangup" ] || [ -s "$dir/cause" ] || put cause hangup
   finish "$code"
   exit
 fi

@@ -3,8 +3,8 @@
 // Left out is what makes a terminal answer (the answer would be typed into the agent, once per watcher; tmux answers for all), what reaches the
 // watcher's clipboard, windows or files, and what a terminal takes for commands of its own. Text, colours, the cursor and the screen stay.
 
-/** Finals of control sequences that ask or that move windows: DA, DSR, window operations, DECREQTPARM. */
-const asking = new Set(['c', 'n', 't', 'x'])
+/** Finals of control sequences that ask, print or move windows: DA, DSR, DECREQTPARM, media copy, window operations. */
+const asking = new Set(['c', 'i', 'n', 't', 'x'])
 /** Strings that are not over by then are taken for text that lost its beginning, characters. */
 const longestString = 4_096
 const longestControl = 256
@@ -80,7 +80,8 @@ export class Harmless {
     this.#escaped = false
     if (ends) return this.#over(this.#state === 'command' && isHarmlessCommand(this.#held) ? `${this.#held}\x07` : '')
     if (this.#held.length > longestString) return this.#over('')
-    this.#held += this.#state === 'command' && (char >= ' ' || char === '\t') ? char : this.#state === 'string' ? ' ' : ''
+    this.#held +=
+      this.#state === 'command' && (char >= ' ' || char === '\t') ? char : this.#state === 'string' ? ' ' : ''
     return ''
   }
 

@@ -25,7 +25,10 @@ const keeper = 'capstan'
 const againMs = 100
 const tries = 10
 
-/** Panes: the agent's own keys and size, no status line, nothing that a program in it could make tmux do. */
+/**
+ * Panes: the agent's own keys, no status line, nothing that a program in it could make tmux do. Not `window-size manual` for all: tmux 3.3a then
+ * crashes at the next session (measured); resizing a window sets it for that one.
+ */
 const settings = [
   'set -g status off',
   'set -g prefix None',
@@ -33,7 +36,6 @@ const settings = [
   'set -g mouse off',
   'set -g history-limit 2000',
   'set -g default-terminal xterm-256color',
-  'set -g window-size manual',
   'set -g destroy-unattached off',
   'set -g allow-rename off',
   'set -g remain-on-exit on',
@@ -149,5 +151,7 @@ export class Tmux {
 
 /** In the words of tmux 3: nobody listens, or the socket is not there, or it went away while it was asked. */
 function isNoServer(said: string): boolean {
-  return /no server running|error connecting to .*(No such file|Connection refused)|server exited|lost server/i.test(said)
+  return /no server running|error connecting to .*(No such file|Connection refused)|server exited|lost server/i.test(
+    said,
+  )
 }

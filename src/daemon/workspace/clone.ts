@@ -2,11 +2,12 @@
 // Inside the sandbox it takes the place of the worktree's; outside nobody runs git in it. What the agent commits is brought over as objects.
 
 import {
-  copyFileSync,
-  existsSync,
+  closeSync,
+  constants,
   linkSync,
   lstatSync,
   mkdirSync,
+  openSync,
   readdirSync,
   realpathSync,
   rmSync,
@@ -95,7 +96,7 @@ export async function importClone(workspace: Workspace, signal: AbortSignal | un
   const aside = join(dirname(cloneDir), 'import')
   rmSync(aside, { recursive: true, force: true })
   try {
-    const taken = takeObjects(join(cloneDir, 'objects'), aside)
+    const taken = takeObjects(cloneDir, aside)
     if (typeof taken === 'string') return [taken]
     return taken === 0 ? [] : await bringOver(workspace, aside, signal)
   } catch (error) {
@@ -132,19 +133,25 @@ async function missingFrom(listed: string, options: GitOptions): Promise<readonl
     .map((line) => line.slice(0, -' missing'.length))
 }
 
-/** Gives the objects' files second names in `aside`: plain files of git's own names only. How many, or why not. */
-function takeObjects(store: string, aside: string): number | string {
+/**
+ * Gives the objects' files second names in `aside`: plain files of git's own names only. How many, or why not. Folders are held open, because an
+ * agent that still runs may put a link to a folder that only the daemon may read in the place of one that was looked at.
+ */
+function takeObjects(cloneDir: string, aside: string): number | string {
   let [entries, bytes] = [0, 0]
-  for (const folder of plainEntries(store, 'folder')) {
+  using clone = new HeldFolder(cloneDir)
+  using store = new HeldFolder(clone.at('objects'))
+  for (const folder of store.names()) {
     const wanted = folder === 'pack' ? packName : /^[0-9a-f]{2}$/.test(folder) ? looseName : null
     if (wanted === null) continue
     mkdirSync(join(aside, folder), { recursive: true, mode: 0o700 })
-    for (const name of plainEntries(join(store, folder), 'file').filter((each) => wanted.test(each))) {
-      const path = join(store, folder, name)
+    using held = new HeldFolder(store.at(folder))
+    for (const name of held.names().filter((each) => wanted.test(each))) {
+      const size = secondName(held.at(name), join(aside, folder, name))
+      if (size === null) continue
       entries += 1
-      bytes += lstatSync(path, { throwIfNoEntry: false })?.size ?? 0
+      bytes += size
       if (entries > maxObjects || bytes > maxBytes) return "The agent's commits are too large to be brought over."
-      secondName(path, join(aside, folder, name))
     }
   }
   return entries
@@ -153,19 +160,48 @@ function takeObjects(store: string, aside: string): number | string {
 const looseName = /^[0-9a-f]{38}(?:[0-9a-f]{24})?$/
 const packName = /^pack-[0-9a-f]{40,64}\.(?:pack|idx)$/
 
-function plainEntries(folder: string, kind: 'file' | 'folder'): readonly string[] {
-  if (!existsSync(folder) || realOrNull(folder) !== folder) return []
-  return readdirSync(folder, { withFileTypes: true })
-    .filter((entry) => (kind === 'file' ? entry.isFile() : entry.isDirectory()))
-    .map((entry) => entry.name)
+/** A folder held open: what is looked up in it cannot be led elsewhere. Nothing is in what is missing or is no folder, such as a link. Linux. */
+class HeldFolder implements Disposable {
+  readonly #file: number | null
+
+  constructor(path: string) {
+    this.#file = openFolder(path)
+  }
+
+  at(name: string): string {
+    return this.#file === null ? '/nonexistent' : `/proc/self/fd/${this.#file}/${name}`
+  }
+
+  names(): readonly string[] {
+    return this.#file === null ? [] : readdirSync(this.at(''))
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#file !== null) closeSync(this.#file)
+  }
 }
 
-function secondName(from: string, to: string): void {
+function openFolder(path: string): number | null {
+  try {
+    return openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW)
+  } catch {
+    return null // ENOENT, ELOOP, ENOTDIR, EACCES
+  }
+}
+
+/** Its size; null when there is no plain file. A second name of a link is that link, and git would follow it. */
+function secondName(from: string, to: string): number | null {
   try {
     linkSync(from, to)
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : ''
-    if (code === 'ENOENT') return // repacked meanwhile
-    copyFileSync(from, to) // another disk, or links are not allowed
+    if (code === 'ENOENT') return null // repacked meanwhile
+    const content = readBounded(from, { maxBytes, links: 'refused' }) // another disk, or links are not allowed
+    if (content === null) return null
+    writeFileSync(to, content, { mode: 0o600 })
   }
+  const stat = lstatSync(to)
+  if (stat.isFile()) return stat.size
+  rmSync(to, { recursive: true })
+  return null
 }

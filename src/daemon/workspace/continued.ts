@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path'
 import { Problem } from '../../core/problem.ts'
 import { writeFileAtomic } from '../../lib/atomic-file.ts'
 import type { GitAuthor, GitOptions } from '../../lib/git.ts'
-import { git, gitOrNull, runGit } from '../../lib/git.ts'
+import { git, gitOrNull, runGit, signArgs } from '../../lib/git.ts'
 import { commitOf } from '../../lib/git-refs.ts'
 import type { Continuation } from '../../protocol/session.ts'
 import { isInside } from '../repos/registry.ts'
@@ -21,12 +21,19 @@ export interface Earlier {
   readonly author: GitAuthor
   /** Folder of Capstan's own workspaces. */
   readonly root: string
+  /** True while another run of this daemon has not ended: its files and its branch are its own. */
+  isAtWork(attemptId: string): boolean
+}
+
+export interface Branch {
+  readonly name: string
+  readonly at: string
 }
 
 export interface Tip {
   readonly sha: string
-  /** The branch to go on with; null: a new one. */
-  readonly branch: string | null
+  /** The branch to go on with, and the commit where it was seen; null: a new one. */
+  readonly branch: Branch | null
   /** How the files differ from what was left, in sentences. */
   readonly drift: readonly string[]
 }
@@ -34,14 +41,15 @@ export interface Tip {
 /** Throws `workspace_failed` when this host has nothing of the work and cannot make it. */
 export async function tipOf(
   commonDir: string,
-  { work, n, patch, author, root }: Earlier,
+  { work, n, patch, author, root, isAtWork }: Earlier,
   signal: AbortSignal,
 ): Promise<Tip> {
   const at: GitOptions = { cwd: commonDir, gitDir: commonDir, signal }
   const branch = work.branch === null ? null : await commitOf(`refs/heads/${work.branch}`, at)
   const left = work.checkpointSha === null ? null : await commitOf(work.checkpointSha, at)
-  const held = work.mode === 'extend' && work.branch !== null ? await holder(work, root, at) : null
-  const extending = work.mode === 'extend' && held === null ? work.branch : null
+  const held = work.mode === 'extend' && work.branch !== null ? await holder(work, { root, isAtWork }, at) : null
+  const isFree = work.mode === 'extend' && held === null
+  const extending = isFree && work.branch !== null && branch !== null ? { name: work.branch, at: branch } : null
   const elsewhere =
     held === null ? [] : [`the branch ${work.branch} is checked out at ${held}; this run works on one of its own`]
   if (branch !== null && work.treeId !== null) {
@@ -62,20 +70,36 @@ export async function tipOf(
  * Who has the branch checked out, other than a workspace of ours that has ended: its files must not change under somebody. Ours lets go of it:
  * its HEAD stays on the commit where the branch was.
  */
-async function holder(work: Continuation, root: string, at: GitOptions): Promise<string | null> {
+async function holder(
+  work: Continuation,
+  { root, isAtWork }: Pick<Earlier, 'root' | 'isAtWork'>,
+  at: GitOptions,
+): Promise<string | null> {
   const listed = await git(['worktree', 'list', '--porcelain', '-z'], { ...at, maxBytes: 16_777_216 })
   for (const entry of listed.split('\0\0')) {
     const [path = '', ...facts] = entry.split('\0')
     if (!facts.includes(`branch refs/heads/${work.branch}`)) continue
     const place = path.replace(/^worktree /, '')
     if (!existsSync(place)) continue
-    if (!isOurs(place, root)) return place
+    const run = facts.map((fact) => /^locked capstan run (att_\w+)$/.exec(fact)?.[1]).find((id) => id !== undefined)
+    if (!isOurs(place, root) || (run !== undefined && isAtWork(run))) return place
     const adminDir = adminDirAt(place, at.cwd)
     if (adminDir === null) return place
     const sha = await commitOf(`refs/heads/${work.branch}`, at)
     if (sha !== null) writeFileAtomic(join(adminDir, 'HEAD'), `${sha}\n`, 0o644)
   }
   return null
+}
+
+/** Moves a branch that is gone on with. Throws `workspace_failed` when it is not where it was seen: somebody else works there. */
+export async function advance({ name, at: seen }: Branch, to: string, at: GitOptions): Promise<void> {
+  const ref = `refs/heads/${name}`
+  const { code } = await runGit(['update-ref', '--no-deref', '-m', 'capstan: go on', ref, to, seen], at)
+  if (code === 0) return
+  throw new Problem(
+    'workspace_failed',
+    `the branch ${name} was moved while this run was made ready; it is left as it is now`,
+  )
 }
 
 function isOurs(place: string, root: string): boolean {
@@ -132,7 +156,7 @@ async function rebuilt(work: Continuation, patch: Uint8Array | null, { at, autho
       throw new Problem('workspace_failed', `the diff of ${work.taskId} does not give its tree on ${short(base)}`)
     }
     const input = `Work of ${work.taskId}, brought from another host\n`
-    return await git(['commit-tree', tree, '-p', base], { ...staged, author, input })
+    return await git(['commit-tree', ...signArgs(author), tree, '-p', base], { ...staged, author, input })
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

@@ -2,7 +2,7 @@
 
 import { Problem } from '../../core/problem.ts'
 import type { GitAuthor } from '../../lib/git.ts'
-import { git, gitOrNull, runGit } from '../../lib/git.ts'
+import { git, gitOrNull, runGit, signArgs } from '../../lib/git.ts'
 import { commitOf } from '../../lib/git-refs.ts'
 import { settleAdminDir } from './admin-dir.ts'
 import { clearBranchLock } from './branch.ts'
@@ -75,7 +75,11 @@ async function commitToDeliver(
   if (head !== null && other === null && (await treeOf(head)) === captured.treeId) return head
   const parents = [head, other].filter((parent) => parent !== null).flatMap((parent) => ['-p', parent])
   const input = `${request.message.trimEnd()}\n\nCapstan-Task: ${workspace.taskId}\n`
-  return git(['commit-tree', captured.treeId, ...parents], { ...options, author: request.author, input })
+  return git(['commit-tree', ...signArgs(request.author), captured.treeId, ...parents], {
+    ...options,
+    author: request.author,
+    input,
+  })
 }
 
 async function isAncestor(older: string | null, newer: string, options: Parameters<typeof git>[1]): Promise<boolean> {

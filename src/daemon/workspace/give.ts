@@ -1,20 +1,31 @@
 // Hands what the daemon made over to the user that agents run as, where the daemon is root and they are not.
 
-import { chmodSync, existsSync, lchownSync, readdirSync } from 'node:fs'
-import { lchown, readdir } from 'node:fs/promises'
+import { chmodSync, existsSync, lchownSync, lstatSync, readdirSync } from 'node:fs'
+import { lchown } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Problem } from '../../core/problem.ts'
 import type { RunUser } from '../../lib/exec.ts'
 import { exec } from '../../lib/exec.ts'
 import type { Workspace } from './port.ts'
 
-/** Small folders that no agent has been in; what is not there is left out. */
+/** Small folders; what is not there is left out. */
 export function giveFolders(user: RunUser | null, folders: readonly string[]): void {
   if (user === null) return
-  for (const folder of folders.filter(existsSync)) {
-    for (const name of ['', ...readdirSync(folder, { recursive: true, encoding: 'utf8' })]) {
-      lchownSync(join(folder, name), user.uid, user.gid)
-    }
+  for (const folder of folders.filter(existsSync))
+    for (const path of allIn(folder)) lchownSync(path, user.uid, user.gid)
+}
+
+/**
+ * The path and all below it. Never through a link, which a repository may hold and an agent may leave: a daemon of root would give away what it
+ * leads to. Node's own `recursive` follows links to folders.
+ */
+function* allIn(path: string): Generator<string> {
+  yield path
+  if (!lstatSync(path).isDirectory()) return
+  for (const entry of readdirSync(path, { withFileTypes: true })) {
+    const inner = join(path, entry.name)
+    if (entry.isDirectory()) yield* allIn(inner)
+    else yield inner
   }
 }
 
@@ -29,10 +40,8 @@ export async function giveWorkspace(user: RunUser | null, workspace: Workspace):
       `the user ${user.name} cannot read ${objectDir}; let it, or run without --run-as.`,
     )
   }
-  for (const folder of cloneDir === undefined ? [path] : [path, cloneDir]) {
-    await lchown(folder, user.uid, user.gid)
-    for (const name of await readdir(folder, { recursive: true })) await lchown(join(folder, name), user.uid, user.gid)
-  }
+  for (const folder of cloneDir === undefined ? [path] : [path, cloneDir])
+    for (const each of allIn(folder)) await lchown(each, user.uid, user.gid)
   // git asks whose the pointer is
   if (cloneDir !== undefined) await lchown(join(dirname(cloneDir), 'gitfile'), user.uid, user.gid)
 }

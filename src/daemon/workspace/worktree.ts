@@ -14,7 +14,8 @@ import type { UsableRepo } from '../repos/inspect.ts'
 import { noticesOf } from '../repos/inspect.ts'
 import { branchCandidates, folderCandidates, freeBranch, repoFolder } from './branch.ts'
 import { carryIgnored } from './carry.ts'
-import { tipOf } from './continued.ts'
+import type { Branch } from './continued.ts'
+import { advance, tipOf } from './continued.ts'
 import type { Intent } from './intent.ts'
 import { claimEmpty, readIntent, undo, undoLocked, worktreeLock } from './intent.ts'
 import type { StatePlaces, Workspace, WorkspaceRequest } from './port.ts'
@@ -140,7 +141,7 @@ interface Add {
   readonly places: StatePlaces
   readonly folder: string
   /** A branch that is there and gone on with; null: a new one. */
-  readonly onBranch: string | null
+  readonly onBranch: Branch | null
 }
 
 /** What git says when another git in the same repository was in the way; all pass by themselves. */
@@ -150,9 +151,10 @@ const tries = 5
 
 async function addWorktree(add: Add): Promise<Made> {
   const at: GitOptions = { cwd: add.repo.commonDir, gitDir: add.repo.commonDir, signal: add.request.signal }
+  if (add.onBranch !== null) await advance(add.onBranch, add.baseSha, at)
   const path = claimFolder(add)
   for (let attempt = 1; ; attempt += 1) {
-    const branch = add.onBranch ?? (await chooseBranch(add, at, path))
+    const branch = add.onBranch?.name ?? (await chooseBranch(add, at, path))
     // A branch that was there before is never taken back.
     const own = add.onBranch === null ? branch : null
     const intent: Intent = { commonDir: add.repo.commonDir, path, branch: own, baseSha: add.baseSha }
@@ -160,7 +162,7 @@ async function addWorktree(add: Add): Promise<Made> {
     const args = [
       'worktree',
       'add',
-      '--no-track',
+      ...(add.onBranch === null ? ['--no-track'] : []),
       '--no-checkout',
       '-f',
       '-f',
@@ -168,8 +170,8 @@ async function addWorktree(add: Add): Promise<Made> {
       '--reason',
       `capstan run ${add.request.attemptId}`,
     ]
-    const as = add.onBranch === null ? '-b' : '-B'
-    const result = await addOrUndo([...args, as, branch, '--', path, add.baseSha], at, intent)
+    const what = add.onBranch === null ? ['-b', branch, '--', path, add.baseSha] : ['--', path, branch]
+    const result = await addOrUndo([...args, ...what], at, intent)
     if (result.code === 0) return { path, branch, adminDir: adminDirOf(path, add.repo.commonDir) }
     if (attempt === tries || !knownRace.test(result.stderr)) throw gitFailed(['worktree add'], add.repo.path, result)
     await systemClock.sleep(50 * 2 ** attempt, add.request.signal)

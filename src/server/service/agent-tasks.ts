@@ -67,6 +67,7 @@ function inherited(asked: AgentTaskCreate, cause: TaskRecord): TaskCreate {
     ...asked,
     ...(repo === null ? {} : { repo }),
     ...(asked.pool === undefined && needs.pool !== null ? { pool: needs.pool } : {}),
+    ...(asked.daemon === undefined && needs.daemon !== null ? { daemon: needs.daemon } : {}),
     profiles: asked.profiles ?? [...needs.profiles],
     labels: [...new Set([...needs.labels, ...(asked.labels ?? [])])].slice(0, limits.labels),
     autonomy: spec.autonomy,
@@ -104,6 +105,7 @@ function refuseBeyond({ needs }: NewTask, cause: TaskRecord): void {
   }
   if (needs.harness === 'shell' && own.harness !== 'shell') refuse('harness shell')
   if (own.pool !== null && needs.pool !== own.pool) refuse(`a pool other than its own, ${own.pool}`)
+  if (own.daemon !== null && needs.daemon !== own.daemon) refuse('a host other than its own')
   const foreign = own.profiles.length === 0 ? undefined : needs.profiles.find((each) => !own.profiles.includes(each))
   if (foreign !== undefined) refuse(`profile ${foreign}; its own are ${own.profiles.join(', ')}`)
 }

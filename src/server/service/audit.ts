@@ -17,13 +17,20 @@ export interface Call {
   readonly name: OperationName
   readonly operation: Pick<Operation, 'method' | 'scope'>
   readonly params: Readonly<Record<string, string>>
+  /** What it answered: of that only the id of what it made is kept. */
+  readonly answer: unknown
 }
 
 /** Writes down a call that succeeded. Resolves once it is durable: nobody is told of a change that the log does not have. */
-export async function recordCall(plane: Plane, { caller, name, operation, params }: Call): Promise<void> {
+export async function recordCall(plane: Plane, { caller, name, operation, params, answer }: Call): Promise<void> {
   if (operation.method === 'GET' || operation.scope === 'daemon' || silent.has(name)) return
-  const target = Object.values(params)[0] ?? null
+  const target = Object.values(params)[0] ?? idOf(answer)
   await plane.store.run((tx) => addAuditLine(tx, caller.teamId, { actor: caller.actor, operation: name, target }))
+}
+
+function idOf(answer: unknown): string | null {
+  const made = typeof answer === 'object' && answer !== null && 'id' in answer ? answer.id : null
+  return typeof made === 'string' ? made : null
 }
 
 /** Throws `invalid_request` for a cursor of another list. */

@@ -16,7 +16,8 @@ export function cardOf(
   const view = viewTask(record, facts)
   const last = record.attempts.at(-1)
   const openRequests = last !== undefined && isOpen(last.attempt) ? last.asks : 0
-  const attempt = last === undefined ? null : cardAttempt(last, record.spec.interactive === true ? 0 : facts.stalledBefore)
+  const attempt =
+    last === undefined ? null : cardAttempt(last, record.spec.interactive === true ? 0 : facts.stalledBefore)
   const { id, state, reason, verdict, why, title, repo, harness, labels, priority } = view
   const { createdAt, createdBy, queuedAt, notBefore, endedAt } = view
   return {

@@ -40,6 +40,7 @@ export function assignmentOf(
       repo: task.repo,
       harness: task.harness,
       model: task.model,
+      thinkingLevel: task.thinkingLevel,
       autonomy: task.autonomy,
       role: task.role,
       labels: task.labels,

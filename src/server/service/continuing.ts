@@ -6,7 +6,7 @@ import type { TaskCreate } from '../../protocol/task.ts'
 import { readEvents } from '../../store/events.ts'
 import type { AttemptRecord, Sticky, TaskRecord, Tx, Work } from '../../store/port.ts'
 import { seatOf, stickyMs } from '../../store/seat.ts'
-import { getSession, lockTail, rootOfCorrelation } from '../../store/sessions.ts'
+import { getSession, lockTail, resumableUntil, rootOfCorrelation } from '../../store/sessions.ts'
 import { getTask, taskById } from '../../store/tasks.ts'
 
 export interface Continuing {
@@ -25,7 +25,7 @@ export function* continuing(tx: Tx, teamId: string, body: TaskCreate): Work<Cont
   if (!joins || body.correlationId === undefined) return null
   const { correlationId, repo = null } = body
   const root = yield* rootOfCorrelation(tx, teamId, { correlationId, repo })
-  if (root === null || (yield* isClosed(tx, teamId, root))) return null
+  if (root === null || (yield* whyNot(tx, teamId, root)) !== null) return null
   const tail = yield* lockTail(tx, root)
   return yield* from(tx, tail, { body, mode: 'extend', handoff: true, root })
 }
@@ -41,15 +41,23 @@ function* explicit(
     throw new Problem('unknown_task', `continueFrom: ${JSON.stringify(task)} is not a task of this team`)
   refuseOverrides(body, source)
   const root = source.sessionKey ?? source.task.id
+  const over = yield* whyNot(tx, teamId, root)
+  if (over !== null && (over !== closed || mode === 'extend'))
+    throw new Problem('invalid_state', `the session of ${task} ${over}`)
   if (mode === 'fork') return yield* from(tx, source, { body, mode, handoff, root: null })
-  if (yield* isClosed(tx, teamId, root)) {
-    throw new Problem('invalid_state', `the session of ${task} is closed; continue it with mode fork`)
-  }
   return yield* from(tx, yield* lockTail(tx, root), { body, mode, handoff, root })
 }
 
-function* isClosed(tx: Tx, teamId: string, root: string): Work<boolean> {
-  return ((yield* getSession(tx, teamId, root))?.closed_at ?? null) !== null
+const closed = 'is closed; continue it with mode fork'
+
+/** Why a session takes no more tasks, as half a sentence; null: it does. */
+function* whyNot(tx: Tx, teamId: string, root: string): Work<string | null> {
+  const row = yield* getSession(tx, teamId, root)
+  if (row === null) return null
+  if (row.closed_at !== null) return closed
+  const until = resumableUntil(row)
+  if (until === null || tx.now <= until) return null
+  return `could be gone on with until ${new Date(until).toISOString()}; begin a new task`
 }
 
 /** The workspace is the one that is gone on with; another repository or agent could not. */
@@ -106,6 +114,7 @@ function* from(tx: Tx, source: TaskRecord, { body, mode, handoff, root }: Joinin
     daemon: needs.daemon,
     harness,
     model: spec.model,
+    thinkingLevel: spec.thinkingLevel ?? null,
     correlationId: source.correlationId,
     type: needs.type,
   }

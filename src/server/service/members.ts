@@ -7,6 +7,7 @@ import type { MemberView, Scope } from '../../protocol/access.ts'
 import type { Output } from '../../protocol/operations.ts'
 import type { Account } from '../../store/accounts.ts'
 import * as accounts from '../../store/accounts.ts'
+import { listPools } from '../../store/pools.ts'
 import type { Tx, Work } from '../../store/port.ts'
 import type { AskedOf } from '../handler.ts'
 import type { Caller, Plane } from '../plane.ts'
@@ -41,6 +42,7 @@ export async function removeMember(plane: Plane, caller: Caller, idOrName: strin
   await plane.store.run(function* (tx) {
     const account = yield* requireAccount(tx, caller.teamId, idOrName)
     yield* refuseLastOwner(tx, caller.teamId, account)
+    yield* refuseConnector(tx, caller.teamId, account)
     yield* accounts.removeAccount(tx, account.id)
   })
 }
@@ -83,6 +85,12 @@ export function* requireAccount(tx: Tx, teamId: string, idOrName: string): Work<
   const account = yield* accounts.findAccount(tx, teamId, idOrName)
   if (account === null) throw new Problem('not_found', `there is no member ${JSON.stringify(idOrName)}`)
   return account
+}
+
+/** Whoever came later by that name could join the pool. */
+function* refuseConnector(tx: Tx, teamId: string, { name }: Account): Work<void> {
+  const pool = (yield* listPools(tx, teamId)).find(({ connector }) => connector === name)
+  if (pool !== undefined) throw new Problem('in_use', `pool ${pool.name} admits ${name}; remove the pool first`)
 }
 
 function* refuseLastOwner(tx: Tx, teamId: string, { name, role }: Account): Work<void> {

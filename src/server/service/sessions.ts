@@ -14,6 +14,8 @@ import {
   getSession,
   listSessions,
   lockTail,
+  resumableUntil,
+  runningIn,
   setHeld,
   waitingIn,
 } from '../../store/sessions.ts'
@@ -21,7 +23,7 @@ import { createTask } from '../../store/tasks.ts'
 import { reconsider } from '../../store/waiters.ts'
 import type { AskedOf } from '../handler.ts'
 import type { Plane } from '../plane.ts'
-import { draftTask } from './task-draft.ts'
+import { draftTask, titleOf } from './task-draft.ts'
 import { viewTask } from './task-view.ts'
 import { requireTask } from './tasks.ts'
 
@@ -41,8 +43,7 @@ export async function sendMessage(
   return plane.store.run(function* (tx) {
     const named = yield* requireTask(tx, caller.teamId, params.id)
     if (now) {
-      const tail = yield* lockTail(tx, named.sessionKey ?? named.task.id)
-      const atWork = openAttempt(named.task) === null ? tail : named
+      const atWork = openAttempt(named.task) === null ? yield* atWorkIn(tx, named) : named
       yield* sayNow(tx, atWork, { text, by: caller.actor })
       return { delivered: 'now' as const, task: viewTask(atWork) }
     }
@@ -52,16 +53,23 @@ export async function sendMessage(
   })
 }
 
+/** The task of the same session whose agent is at work; messages may wait behind it. Without one the session's last task. */
+function* atWorkIn(tx: Tx, named: TaskRecord): Work<TaskRecord> {
+  const root = named.sessionKey ?? named.task.id
+  const tail = yield* lockTail(tx, root)
+  return openAttempt(tail.task) === null ? ((yield* runningIn(tx, root)) ?? tail) : tail
+}
+
 function* sayNow(tx: Tx, record: TaskRecord, said: { readonly text: string; readonly by: string }): Work<void> {
   const open = openAttempt(record.task)
   const last = record.attempts.at(-1)
   if (open === null || open.state !== 'running' || last === undefined) {
-    throw new Problem('invalid_state', `no agent is at work on ${record.task.id}; leave out now: the message is queued`)
+    throw new Problem('invalid_state', `no agent is at work on ${record.task.id}; without now the message is queued`)
   }
   if (!last.takesMessages) {
     throw new Problem(
       'invalid_state',
-      `${last.harness ?? 'the agent'} takes no words at work; leave out now: the message is queued`,
+      `${last.harness ?? 'the agent'} takes no words at work; without now the message is queued`,
     )
   }
   yield* pushMessage(tx, open.daemonId, 'message', { attemptId: open.id, ...said })
@@ -80,7 +88,12 @@ export async function listMessages(
 
 /** Throws `invalid_state` for a task that does not wait any more. */
 export async function editMessage(plane: Plane, { caller, params, body }: AskedOf<'editMessage'>): Promise<TaskView> {
-  return changeWaiting(plane, { teamId: caller.teamId, id: params.id }, (tx) => changePrompt(tx, params.id, body.text))
+  return changeWaiting(plane, { teamId: caller.teamId, id: params.id }, function* (tx) {
+    const { spec } = yield* requireTask(tx, caller.teamId, params.id)
+    // A title that was made of the old words would go on saying them.
+    const title = spec.title === titleOf(spec.prompt) ? { title: titleOf(body.text) } : {}
+    return yield* changePrompt(tx, params.id, { prompt: body.text, ...title })
+  })
 }
 
 export async function holdTask(plane: Plane, { caller, params, body }: AskedOf<'holdTask'>): Promise<TaskView> {
@@ -168,5 +181,6 @@ function viewSession(row: SessionRow): SessionView {
     createdAt: row.created_at,
     updatedAt: row.updated_at,
     closedAt: row.closed_at,
+    resumableUntil: resumableUntil(row),
   }
 }

@@ -142,6 +142,7 @@ function specOf(body: TaskCreate, { profiles }: Resolved, workspace: TaskSpec['w
     prompt: body.prompt,
     input: body.input ?? {},
     model: body.model ?? null,
+    thinkingLevel: body.thinkingLevel ?? null,
     autonomy: body.autonomy ?? only?.autonomy ?? 'full',
     workspace,
     checks: body.checks ?? [],
@@ -166,7 +167,7 @@ function specOf(body: TaskCreate, { profiles }: Resolved, workspace: TaskSpec['w
 }
 
 /** The prompt's first line that says something. */
-function titleOf(prompt: string): string {
+export function titleOf(prompt: string): string {
   const line =
     prompt
       .split('\n', 100)

@@ -26,6 +26,7 @@ export function viewTask(record: TaskRecord, { why = null, stalledBefore = 0 }: 
     onStall: spec.onStall ?? 'notify',
     stallTimeoutMs: spec.stallTimeoutMs ?? defaultStallMs,
     onRateLimit: spec.onRateLimit ?? null,
+    thinkingLevel: spec.thinkingLevel ?? null,
     outputSchema: spec.outputSchema ?? null,
     ...task.terms,
     retryOn: [...task.terms.retryOn],

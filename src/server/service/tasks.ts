@@ -11,6 +11,7 @@ import { sendMessage } from '../../store/messages.ts'
 import { listPools } from '../../store/pools.ts'
 import type { TaskRecord, Tx, Work } from '../../store/port.ts'
 import { listProfiles } from '../../store/profiles.ts'
+import { goesOnNow, lockTail } from '../../store/sessions.ts'
 import { getTask, listTasks as storedTasks, createTask as storeTask, taskById } from '../../store/tasks.ts'
 import { transition } from '../../store/transition.ts'
 import type { AskedOf } from '../handler.ts'
@@ -140,7 +141,8 @@ type ByHand = Extract<Command, { type: 'cancel' | 'retry' | 'accept' | 'reject' 
 
 async function changeTask(plane: Plane, caller: Caller, id: string, command: ByHand): Promise<TaskView> {
   return plane.store.run(function* (tx) {
-    yield* requireTask(tx, caller.teamId, id)
+    const record = yield* requireTask(tx, caller.teamId, id)
+    if (command.type === 'retry') yield* refuseBusySession(tx, record)
     const cause = { actor: caller.actor, cause: null }
     const moved = yield* transition(tx, id, command, { cause, policy: plane.settings.retry })
     if (moved.is === 'missing') throw new Problem('not_found', `there is no task ${id}`)
@@ -148,6 +150,15 @@ async function changeTask(plane: Plane, caller: Caller, id: string, command: ByH
     if (command.type === 'cancel' && moved.entries.length > 0) yield* tellOwner(tx, moved.record)
     return yield* viewWithWhy(plane, tx, moved.record)
   })
+}
+
+/** Two that go on with one branch and conversation never run together; one that waits sees that this one runs again. */
+function* refuseBusySession(tx: Tx, { task, sessionKey }: TaskRecord): Work<void> {
+  if (sessionKey === null || task.status.state === 'parked') return
+  yield* lockTail(tx, sessionKey)
+  const other = yield* goesOnNow(tx, sessionKey, task.id)
+  if (other === null) return
+  throw new Problem('invalid_state', `${other} goes on with the session of ${task.id}; retry it when that has ended`)
 }
 
 /** A row for the daemon that runs the task: re-sent until acknowledged, also after a reconnect. */

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { outcomeLines } from '../../../src/cli/render/outcome.ts'
-import { progressLine } from '../../../src/cli/render/progress.ts'
+import { progressLines } from '../../../src/cli/render/progress.ts'
 import { plain } from '../../../src/cli/render/style.ts'
 import { taskTable } from '../../../src/cli/render/task-list.ts'
 import { logLines, taskPage } from '../../../src/cli/render/task-page.ts'
@@ -184,10 +184,21 @@ it('progress is told once the task moves', () => {
     attempts: [],
     why: 'no daemon is connected; start one with: capstan daemon',
   })
-  expect(progressLine(queued, now, look)).toBe('queued: no daemon is connected; start one with: capstan daemon')
-  expect(progressLine(sampleTask({ state: 'running' }), now, look)).toBe('running codex 0.142.0 gpt-5 on laptop:app')
-  expect(progressLine(sampleTask({ state: 'parked', reason: 'quota', notBefore: now + 300_000 }), now, look)).toBe(
+  expect(progressLines(queued, now, look)).toEqual(['queued: no daemon is connected; start one with: capstan daemon'])
+  expect(progressLines(sampleTask({ state: 'running' }), now, look)).toEqual([
+    'running codex 0.142.0 gpt-5 on laptop:app',
+  ])
+  expect(progressLines(sampleTask({ state: 'parked', reason: 'quota', notBefore: now + 300_000 }), now, look)).toEqual([
     'parked: quota; next look in 5m',
+  ])
+  const why = 'parked until 2026-11-21T08:00:11Z: the quota of codex on laptop:app is spent; another may take it'
+  expect(progressLines(sampleTask({ state: 'parked', reason: 'quota', why }), now, look).join(' ')).toBe(why)
+  expect(progressLines(sampleTask(), now, look)).toEqual([])
+})
+
+it('shows what the agent handed in', () => {
+  const attempt = sampleAttempt({ output: { score: 7 } })
+  expect(taskPage(sampleTask({ attempts: [attempt] }), { ...look, now }).join('\n')).toContain(
+    'output\n    {\n      "score": 7\n    }',
   )
-  expect(progressLine(sampleTask(), now, look)).toBeNull()
 })

@@ -3,6 +3,7 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { readEndRecord, writeEndRecord } from '../../../src/daemon/gc/end-record.ts'
 import { writeFileAtomic } from '../../../src/lib/atomic-file.ts'
 import { systemClock } from '../../../src/lib/clock.ts'
 import { makePlace } from '../workspace/place.ts'
@@ -41,6 +42,20 @@ describe('a finished run', () => {
     expect([good, bad, fresh].map(({ path }) => existsSync(path))).toEqual([false, true, true])
     expect(await host.clean({ olderThanMs: 0 })).toMatchObject({ waiting: 0, kept: [] })
     expect([bad, fresh].map(({ path }) => existsSync(path))).toEqual([false, false])
+  })
+
+  test('goes earlier where its profile says so', async () => {
+    using place = makePlace()
+    const repo = await place.repo('repo')
+    const host = makeHost(place)
+    const [brief, patient] = [await host.begin(repo), await host.begin(repo)]
+    const runDir = await host.end(brief, 'completed', hourMs)
+    await host.end(patient, 'completed', hourMs)
+    const end = readEndRecord(runDir)
+    if (end === null) throw new Error('the run has no record of its end')
+    writeEndRecord(runDir, { ...end, keepMs: 60_000 })
+    expect(await host.clean()).toMatchObject({ waiting: 1 })
+    expect([brief, patient].map(({ path }) => existsSync(path))).toEqual([false, true])
   })
 
   test('is left alone while the journal names it, while its state is copied, and while a process of it lives', async () => {

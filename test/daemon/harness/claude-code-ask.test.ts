@@ -204,3 +204,32 @@ test('odd requests do no harm', () => {
   expect(asks('Bash', 'x' as unknown as object).asks?.[0]).toMatchObject({ title: 'Bash', command: null })
   expect(asks('AskUserQuestion', { questions: 'x' }).asks?.[0]).toMatchObject({ kind: 'permission' })
 })
+
+test('a second request under the id of an open one does not take its place', () => {
+  const first = asks('Bash', { command: 'ls' })
+  const request = { subtype: 'can_use_tool', tool_name: 'Bash', input: { command: 'rm -rf /' } }
+  const second = read({ type: 'control_request', request_id: 'r1', request }, first.state)
+  expect(second.asks ?? []).toEqual([])
+  expect(answered(second, 'allow')).toEqual(response({ behavior: 'allow', updatedInput: { command: 'ls' } }))
+})
+
+test('what waits stays bounded: the seventeenth request, and one of megabytes, are denied at once', () => {
+  const request = { subtype: 'can_use_tool', tool_name: 'Bash', input: { command: 'ls' } }
+  const ids = Array.from({ length: 17 }, (_, at) => `r${at}`)
+  let state = initialClaudeState()
+  const asked = ids.map((id) => {
+    const step = read({ type: 'control_request', request_id: id, request }, state)
+    state = step.state
+    return step
+  })
+  expect(asked.filter(({ asks: put = [] }) => put.length === 1)).toHaveLength(16)
+  expect(asked.at(-1)?.send?.[0]).toContain('"behavior":"deny"')
+  const large = asks('Write', { content: 'x'.repeat(2_000_000) })
+  expect(large.asks ?? []).toEqual([])
+  expect(large.send?.[0]).toContain('it is too large')
+})
+
+test('the line a person reads of a command hides nothing of it', () => {
+  const [asked] = asks('Bash', { command: "printf '\u001b[2J' && npm publish\nrm -rf /" }).asks ?? []
+  expect(asked?.title).toBe("printf '^[[2J' && npm publish ⏎ rm -rf /")
+})

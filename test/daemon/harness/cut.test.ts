@@ -2,7 +2,7 @@
 
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { boundedInput, cut, oneLine } from '../../../src/daemon/harness/cut.ts'
+import { boundedInput, cut, exactLine, oneLine } from '../../../src/daemon/harness/cut.ts'
 import { maxToolOutput } from '../../../src/protocol/events.ts'
 
 test('a cut text keeps its beginning and its end, says how much is gone, and never halves a character', () => {
@@ -29,6 +29,11 @@ test('a cut falls on white space where there is some, so that no word is halved'
 test('one line folds white space', () => {
   expect(oneLine(' a\n\tb ')).toBe('a b')
   expect(oneLine('x'.repeat(300))).toHaveLength(200)
+})
+
+test('an exact line spells out what would hide in it', () => {
+  expect(exactLine("printf '\u001b[2J'  x\nrm -rf /\u202e\n")).toBe("printf '^[[2J'  x ⏎ rm -rf /\\u{202e}")
+  expect(exactLine('x'.repeat(300))).toHaveLength(200)
 })
 
 test('an input that is too large or too deep is made small', () => {

@@ -47,6 +47,7 @@ let clock: HandClock
 let abort: AbortController
 let lost: string[]
 let acknowledged: string[]
+let notAsked: string[]
 beforeEach(() => {
   journal = openJournal(':memory:', now).journal
   server = new FakeServer()
@@ -54,6 +55,7 @@ beforeEach(() => {
   abort = new AbortController()
   lost = []
   acknowledged = []
+  notAsked = []
 })
 afterEach(() => {
   abort.abort()
@@ -65,6 +67,7 @@ const start = (): Sender =>
     journal,
     send: (kind, body) => server.send(kind, body as FromDaemonBody<OutboxKind>), // one of the union's bodies
     onLost: (attemptId, detail) => lost.push(`${attemptId}: ${detail}`),
+    onNotAsked: (attemptId, requestId) => notAsked.push(`${attemptId} ${requestId}`),
     onAcknowledged: (attemptId, kind) => acknowledged.push(`${attemptId} ${kind}`),
     clock,
     log: silentLog,
@@ -101,6 +104,15 @@ test('events come in order and coalesced, the report last, and the outbox is emp
   expect(server.messages.at(-1)?.kind).toBe('result')
   expect(server.messages.length).toBeLessThanOrEqual(120 / 16 + 2)
   expect([journal.outbox.depth(), acknowledged]).toEqual([0, ['att_a result']])
+})
+
+test('a request that the server never takes is told as not asked: its agent must not wait for ever', async () => {
+  run('att_a', 1)
+  const asked = { requestId: 'req_1', kind: 'question', title: 'x', body: {}, options: [], openForMs: 1_000 } as const
+  journal.enqueue('att_a', 'request', { attemptId: 'att_a', epoch: 2, ...asked, options: [] }, now)
+  server.failure = (kind) => (kind === 'request' ? refusal('invalid_request') : null)
+  await start().settled()
+  expect([notAsked, journal.outbox.depth()]).toEqual([['att_a req_1'], 0])
 })
 
 test('messages stay below the frame’s limit', async () => {
@@ -159,6 +171,7 @@ test('one attempt that the server is slow with does not delay the others', async
       return await server.send(kind, body as FromDaemonBody<OutboxKind>) // one of the union's bodies
     },
     onLost: () => {},
+    onNotAsked: () => {},
     onAcknowledged: () => {},
     clock,
     log: silentLog,

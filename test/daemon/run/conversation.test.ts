@@ -309,6 +309,20 @@ test('a rule answers without a person, and the transcript names it; other comman
   daemon.journal[Symbol.dispose]()
 })
 
+test('an agent that floods people with requests is denied the rest, and so is one that takes an id of ours', async () => {
+  const flood = Array.from({ length: 1_001 }, (_, at) => ({ id: `f${at}`, command: 'true' }))
+  await start([{ id: 'capstan x', command: 'touch own.txt' }, ...flood])
+  const daemon = new Daemon()
+  await daemon.asked(1_000)
+  await until(() => heard().length === 4, 'two denials')
+  expect(heard().slice(2)).toEqual(['{"id":"capstan x","decision":"deny"}', '{"id":"f1000","decision":"deny"}'])
+  expect(daemon.events.flatMap((event) => (event.type === 'notice' ? [event.message] : []))).toEqual([
+    'not put to a person, because its id is one of Capstan’s own: touch own.txt',
+    'not put to a person, because 1000 requests of this run were before: true',
+  ])
+  await daemon.die()
+})
+
 test('where the host names its approvers, nobody else grants anything; anybody may deny', async () => {
   await start([...two, { id: 'c', command: 'touch c.txt' }])
   const daemon = new Daemon({ approvers: ['bob'] })
@@ -335,6 +349,18 @@ test('what is asked leaves the host without secrets and not longer than a page',
   expect(body).not.toContain('hunter2hunter2')
   expect(Buffer.byteLength(body)).toBeLessThanOrEqual(65_536)
   expect(request?.body.shortened).toMatch(/the log on the host has them all/)
+  await daemon.die()
+})
+
+test('words that come after the last ones of the agent are told as not said', async () => {
+  await start([])
+  const daemon = new Daemon()
+  await until(() => heard().length === 2, 'the greeting')
+  daemon.journal.talk.endInput(attemptId)
+  await daemon.inbox.put({ kind: 'message', seq: 9, text: 'one more', by: 'user:ann' })
+  expect(JSON.stringify(daemon.events)).toContain('not said: user:ann: one more')
+  void daemon.inbox.put({ kind: 'message', seq: 10, text: 'and more', by: 'user:ann' })
+  expect(daemon.inbox.close()).toMatchObject([{ seq: 10 }])
   await daemon.die()
 })
 

@@ -6,6 +6,8 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { copied, pack, readBundle, unpack, writeBundle } from '../../../src/daemon/session/bundle.ts'
+import { processEnv } from '../../../src/lib/env.ts'
+import { exec } from '../../../src/lib/exec.ts'
 
 let dir: string
 beforeEach(() => {
@@ -65,4 +67,33 @@ test('files are not written through a link that lies in their place', () => {
   writeBundle({ version: 1, ...of, files: [{ name: 'a.jsonl', text: 'x' }] }, join(dir, 'to'))
   expect(readFileSync(join(dir, 'precious'), 'utf8')).toBe('mine')
   expect(readdirSync(join(dir, 'to'))).toEqual(['a.jsonl'])
+})
+
+test('of what an agent put beside its conversation neither links are read nor pipes waited for', async () => {
+  const root = join(dir, 'sessions')
+  mkdirSync(join(root, '2026'), { recursive: true })
+  writeFileSync(join(dir, 'key-0197-aa.jsonl'), 'a key that the sandbox hides')
+  writeFileSync(join(root, '2026', 'own-0197-aa.jsonl'), 'own')
+  symlinkSync(join(dir, 'key-0197-aa.jsonl'), join(root, '2026', 'link-0197-aa.jsonl'))
+  symlinkSync(dir, join(root, 'folder'))
+  await exec('mkfifo', [join(root, '2026', 'pipe-0197-aa.jsonl')], { env: processEnv(), timeoutMs: 10_000 })
+  const names = ['2026/own-0197-aa.jsonl', '2026/link-0197-aa.jsonl', '2026/pipe-0197-aa.jsonl']
+  const files = [...names, 'folder/key-0197-aa.jsonl'].map((name) => join(root, name))
+  expect(readBundle(of, root, files)?.files).toEqual([{ name: '2026/own-0197-aa.jsonl', text: 'own' }])
+  expect(readBundle(of, root, files.slice(1))).toBeNull()
+})
+
+test('a conversation is not written where a linked folder leads', () => {
+  mkdirSync(join(dir, 'precious'))
+  mkdirSync(join(dir, 'to'))
+  symlinkSync(join(dir, 'precious'), join(dir, 'to', '2026'))
+  const bundle = { version: 1 as const, ...of, files: [{ name: '2026/a.jsonl', text: 'x' }] }
+  expect(() => writeBundle(bundle, join(dir, 'to'))).toThrow('a folder above is a link')
+  expect(readdirSync(join(dir, 'precious'))).toEqual([])
+})
+
+test('a pipe in the place of a conversation is replaced, not waited for', async () => {
+  await exec('mkfifo', [join(dir, 'a.jsonl')], { env: processEnv(), timeoutMs: 10_000 })
+  writeBundle({ version: 1, ...of, files: [{ name: 'a.jsonl', text: 'x' }] }, dir)
+  expect(readFileSync(join(dir, 'a.jsonl'), 'utf8')).toBe('x')
 })

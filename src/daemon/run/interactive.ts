@@ -1,0 +1,90 @@
+// An interactive run: the same run, whose agent has a terminal. What it does there is a person's, so its exit code alone says how it went.
+
+import { Problem } from '../../core/problem.ts'
+import type { Assignment } from '../../protocol/link.ts'
+import type { ExitFacts, Harness, Verdict } from '../harness/port.ts'
+import type { ScriptKind } from '../terminal/pane.ts'
+import { recorded, writePane } from '../terminal/pane.ts'
+import type { RunDeps } from './deps.ts'
+import { RunRefused } from './refused.ts'
+
+/** The adapter as it is for an interactive run: its output is a screen and says nothing. Null: the CLI has no such form. */
+export function interactiveForm(harness: Harness): Harness | null {
+  const { interactive, answer: _answer, message: _message, ...rest } = harness
+  if (interactive === undefined) return null
+  return {
+    ...rest,
+    // Whoever is at the terminal answers what it asks.
+    autonomies: ['full', 'edit', 'ask'],
+    launch: (input) => {
+      const { env, ...launch } = interactive(input)
+      return { ...launch, env: { TERM: 'xterm-256color', ...env }, stdin: { kind: 'null' } }
+    },
+    initial: () => null,
+    reduce: (state) => ({ state, events: [] }),
+    finish: (_, exit) => verdictOf(harness.title, exit),
+  }
+}
+
+/** The adapter's form for this run. Throws `RunRefused`. */
+export function formOf(harness: Harness, { task }: Pick<Assignment, 'task'>): Harness {
+  if (task.interactive !== true) return harness
+  const form = interactiveForm(harness)
+  if (form !== null) return form
+  throw new RunRefused('harness_unavailable', `${harness.title} cannot be run in a terminal; leave out interactive`)
+}
+
+/** Throws `RunRefused` when this host has no terminals. */
+export async function requireTerminal(deps: RunDeps, { task }: Pick<Assignment, 'task'>): Promise<void> {
+  if (task.interactive !== true) return
+  await kindOf(deps)
+}
+
+async function kindOf({ terminals, sandbox }: RunDeps): Promise<ScriptKind> {
+  if (terminals === undefined) throw new RunRefused('harness_unavailable', 'this daemon keeps no terminals')
+  if (sandbox.user !== null) {
+    const detail = `interactive runs need the daemon's own user, and this one runs agents as ${sandbox.user.name}`
+    throw new RunRefused('harness_unavailable', detail)
+  }
+  try {
+    return await terminals.require()
+  } catch (error) {
+    if (error instanceof Problem) throw new RunRefused('harness_unavailable', error.detail, { cause: error })
+    throw error
+  }
+}
+
+export interface InTerminal {
+  readonly argv: readonly [string, ...string[]]
+  open(argv: readonly string[], env: Readonly<Record<string, string | undefined>>): Promise<void>
+}
+
+/** The agent's command as it runs in a terminal, and what opens that. */
+export async function inTerminal(
+  deps: RunDeps,
+  run: {
+    readonly attemptId: string
+    readonly runDir: string
+    readonly cwd: string
+    readonly argv: readonly string[]
+    readonly env: Readonly<Record<string, string | undefined>>
+  },
+): Promise<InTerminal> {
+  const { attemptId, runDir, cwd } = run
+  const kind = await kindOf(deps)
+  return {
+    argv: recorded(kind, run),
+    open: async (argv, env) => {
+      const pane = writePane({ runDir, argv, env, umask: process.umask() })
+      await deps.terminals?.start(attemptId, pane, cwd)
+    },
+  }
+}
+
+function verdictOf(title: string, { code, signal }: ExitFacts): Verdict {
+  const nothing = { usage: null, costUsd: null, model: null, sessionRef: null, lastText: null }
+  if (code === 0) return { ...nothing, ok: true }
+  const how = signal === null ? `left with exit code ${code}` : `was ended by ${signal}`
+  const detail = `${title} ${how}; capstan task finish ends it as done`
+  return { ...nothing, ok: false, reason: 'agent_failed', detail, class: null, resetAt: null }
+}

@@ -1,0 +1,43 @@
+// One step of a conversation, gathered before it is committed: what was said, asked, taken back and answered.
+
+import type { EventBody } from '../../protocol/events.ts'
+import type { FromDaemonBody } from '../../protocol/link.ts'
+
+/** A call of the run's MCP server and its answer. */
+export interface KeptCall {
+  readonly key: string
+  readonly answer: unknown
+}
+
+type Report =
+  | { readonly kind: 'request'; readonly body: FromDaemonBody<'request'> }
+  | { readonly kind: 'withdraw'; readonly body: FromDaemonBody<'withdraw'> }
+
+/** What one step came to, gathered before it is committed. */
+export interface Step {
+  readonly events: EventBody[]
+  readonly send: string[]
+  readonly reports: Report[]
+  /** Keys of asks that changed. */
+  readonly touched: Set<string>
+  readonly calls: KeptCall[]
+  /** Asks that were answered without anybody. */
+  unasked: number
+  endInput: boolean
+  done: boolean
+}
+
+/** Keys of the daemon's own asks. An agent may choose its keys: one that begins so is turned down. */
+export const ownKey = 'capstan '
+export const lostKey = 'lost '
+export function newStep(): Step {
+  return { events: [], send: [], reports: [], touched: new Set(), calls: [], unasked: 0, endInput: false, done: false }
+}
+
+export function isReserved(key: string): boolean {
+  return key.startsWith(ownKey) || key.startsWith(lostKey)
+}
+
+export function isSilent({ send, reports, touched, endInput, done }: Step): boolean {
+  return send.length + reports.length + touched.size === 0 && !endInput && !done
+}
