@@ -39,7 +39,7 @@ export function openStateFolder(options: StateFolderOptions): StateFolder {
   const workspaces = join(dataDir, 'worktrees')
   try {
     for (const folder of [dir, join(dir, 'runs'), workspaces]) mkdirSync(folder, { recursive: true, mode: 0o700 })
-    const kept = readIdentity(join(dir, 'identity.json'), options.hostId)
+    const kept = openIdentity(dir, options.hostId)
     const name = options.name ?? `${hostname()}:${basename(workspace)}`
     return { dir, runs: join(dir, 'runs'), journal: join(dir, 'journal.db'), workspaces, name, ...kept }
   } catch (cause) {
@@ -53,16 +53,24 @@ export function openStateFolder(options: StateFolderOptions): StateFolder {
   }
 }
 
-function readIdentity(path: string, hostId: string | null): { hostId: string; key: string } {
+/** Of a daemon that has run with this state folder; null: none has. Throws `configuration` for a damaged file. */
+export function readIdentity(dir: string): { readonly hostId: string; readonly key: string } | null {
+  const path = join(dir, 'identity.json')
   const text = readFileIfThere(path)
-  if (text === null) {
-    const made = { hostId: hostId ?? `${hostname()}-${shortHash(makeSecret())}`, key: makeSecret() }
-    writeFileAtomic(path, JSON.stringify(made))
-    return made
-  }
+  if (text === null) return null
   const read = identityFile.safeParse(JSON.parse(text))
   if (!read.success) throw new Problem('configuration', `${path} is damaged; move it away to register as a new daemon`)
-  return hostId === null ? read.data : { ...read.data, hostId }
+  return read.data
+}
+
+function openIdentity(dir: string, hostId: string | null): { readonly hostId: string; readonly key: string } {
+  const read = readIdentity(dir)
+  if (read === null) {
+    const made = { hostId: hostId ?? `${hostname()}-${shortHash(makeSecret())}`, key: makeSecret() }
+    writeFileAtomic(join(dir, 'identity.json'), JSON.stringify(made))
+    return made
+  }
+  return hostId === null ? read : { ...read, hostId }
 }
 
 function shortHash(text: string): string {

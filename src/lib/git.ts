@@ -16,6 +16,8 @@ export interface GitOptions {
   readonly indexFile?: string
   readonly objectDir?: string
   readonly input?: string | Uint8Array
+  /** A command line to put before git's own: a program that starts it somewhere else. */
+  readonly before?: readonly string[]
   /** Default 60 s. */
   readonly timeoutMs?: number
   /** Default 16 MiB; a longer answer is an error. */
@@ -129,7 +131,8 @@ export function zeroSeparated(output: Buffer): string[] {
 
 async function start(args: readonly string[], options: GitOptions, timeoutMs: number): Promise<ExecResult> {
   try {
-    return await exec('git', args, {
+    const [program = 'git', ...words] = [...(options.before ?? []), 'git', ...args]
+    return await exec(program, words, {
       cwd: options.cwd,
       env: environment(options),
       timeoutMs,

@@ -1,10 +1,13 @@
 // Operations on sessions and on the messages that wait for an agent.
 
 import { z } from 'zod'
-import { page, pageQuery } from './names.ts'
+import { name, page, pageQuery } from './names.ts'
 import type { Operation } from './operation.ts'
 import { session } from './session.ts'
-import { task } from './task.ts'
+import { attemptState, task } from './task.ts'
+
+/** The host’s own secret: it speaks for its conversations alone. */
+const daemonKey = z.string().min(20).max(200)
 
 const prompt = z
   .string()
@@ -89,5 +92,47 @@ export const sessionOperations = {
     body: z.strictObject({}),
     answer: 'json',
     output: session,
+  },
+  listUnsyncedSessions: {
+    method: 'POST',
+    path: '/v1/sync/sessions',
+    scope: 'daemon',
+    tag: 'sessions',
+    summary: 'Conversations of a host that are not at the server, the newest first',
+    body: z.strictObject({
+      key: daemonKey,
+      states: z.array(attemptState).max(20).optional().describe('Of the attempt; default: any that ended'),
+      profile: name.optional().describe('Only of attempts with this profile'),
+      limit: z.number().int().min(1).max(1_000).optional().describe('Default 100'),
+    }),
+    mcp: false,
+    answer: 'json',
+    output: z.object({
+      items: z.array(
+        z.object({
+          attemptId: z.string(),
+          taskId: z.string(),
+          n: z.number().int(),
+          state: z.string(),
+          harness: z.string().nullable(),
+          sessionRef: z.string(),
+        }),
+      ),
+    }),
+  },
+  attachSession: {
+    method: 'POST',
+    path: '/v1/sync/sessions/attach',
+    scope: 'daemon',
+    tag: 'sessions',
+    summary: 'Say that the conversation of an attempt is at the server now',
+    body: z.strictObject({
+      key: daemonKey,
+      attemptId: z.string(),
+      sessionCid: z.string().regex(/^sha256-[0-9a-f]{64}$/),
+    }),
+    mcp: false,
+    answer: 'json',
+    output: z.object({ attached: z.literal(true) }),
   },
 } as const satisfies Record<string, Operation>

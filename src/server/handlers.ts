@@ -36,6 +36,7 @@ import {
 import { createTeam, listTeams, whoami } from './service/teams.ts'
 import { createToken, listTokens, revokeToken } from './service/tokens.ts'
 import { listEvents, readDiff } from './service/transcript.ts'
+import { attachUnsynced, listUnsynced } from './service/unsynced.ts'
 import type { TeamLive } from './team-live.ts'
 
 export function makeHandlers(plane: Plane, live: Live, team: TeamLive): Handlers {
@@ -69,6 +70,8 @@ export function makeHandlers(plane: Plane, live: Live, team: TeamLive): Handlers
     holdTask: (asked) => holdTask(plane, asked),
     listSessions: (asked) => readSessions(plane, asked),
     getSession: ({ caller, params }) => readSession(plane, caller.teamId, params.id),
+    listUnsyncedSessions: (asked) => listUnsynced(plane, asked),
+    attachSession: (asked) => attachUnsynced(plane, asked),
     closeSession: ({ caller, params }) => endSession(plane, caller.teamId, params.id),
 
     getBoard: (asked) => getBoard(plane, asked),

@@ -102,6 +102,31 @@ describe('a conversation', () => {
     expect(session).toMatchObject({ id: one.id, tasks: 2, state: 'idle', daemonName: 'a', branch })
   })
 
+  it('that was not uploaded is uploaded later, and then another host goes on with it', async () => {
+    const name = 'late'
+    const checkout = join(world.root, name, 'app')
+    await world.git(world.root, 'clone', '-q', repo, checkout)
+    await world.git(checkout, 'remote', 'remove', 'origin')
+    await host(name, checkout, false)
+    const one = await first('one\n$ echo 1 > one.txt', '--daemon', name)
+    expect(one.attempts[0]).toMatchObject({ state: 'completed', sessionCid: null })
+    const here = { env: { ...env, CAPSTAN_TOKEN: daemonToken, CLAUDE_CONFIG_DIR: join(world.root, `${name}-claude`) } }
+    const sync = ['daemon', 'sync-sessions', '--data', join(world.root, `data-${name}`)]
+    const found = [{ taskId: one.id, harness: 'claude-code', outcome: 'found' }]
+    expect(await world.json([...sync, '--dry-run'], here)).toMatchObject(found)
+    expect(await world.json([...sync, '--state', 'failed'], here)).toEqual([])
+    expect(await world.json(sync, here)).toMatchObject([{ ...found[0], outcome: 'uploaded' }])
+    expect(await world.json(sync, here)).toEqual([])
+    expect((await world.capstan(sync, here)).stdout).toContain('every conversation of this host is at the server')
+    const session = await world.json<SessionView>(['session', 'show', one.id], { env })
+    expect(session.sessionCid).toMatch(/^sha256-/)
+    await stops.pop()?.()
+    const two = await goOn(one, 'two\n$ cat one.txt', '--daemon', 'b')
+    expect(two.state).toBe('completed')
+    expect(await said(two)).toBe('I remember: one | two')
+    expect(two.attempts[0]?.daemonName).toBe('b')
+  })
+
   it('is copied by a fork, and the first stays as it was', async () => {
     const one = await first('one\n$ echo 1 > one.txt', '--daemon', 'a')
     const fork = await goOn(one, 'other\n$ echo x > other.txt', '--fork')
@@ -168,7 +193,14 @@ describe('a conversation', () => {
   })
 
   it('a scratch folder goes on with its files', async () => {
-    const add = ['add', 'one\n$ echo 1 > one.txt', '--harness', 'claude-code', '--workspace-mode', 'scratch']
+    const add = [
+      'add',
+      'one\n$ echo 1 > one.txt && mkfifo pipe',
+      '--harness',
+      'claude-code',
+      '--workspace-mode',
+      'scratch',
+    ]
     const one = await finished([...add, '--daemon', 'a'])
     const two = await goOn(one, 'two\n$ cat one.txt && echo 2 > two.txt')
     expect(two.state).toBe('completed')

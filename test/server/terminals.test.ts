@@ -46,6 +46,7 @@ const show = (text: string, end: string | null = null) =>
 
 interface Joined {
   readonly socket: WebSocket
+  readonly closed: Promise<number>
   text: string
   readonly notes: { type: string; input?: boolean }[]
 }
@@ -54,7 +55,8 @@ function join(token: string | null, task = id, headers: Record<string, string> =
   const auth = token === null ? {} : { authorization: `Bearer ${token}` }
   const address = `${world.server.url.replace('http', 'ws')}/v1/tasks/${task}/terminal`
   const socket = new WebSocket(address, { headers: { ...auth, ...headers } })
-  const joined: Joined = { socket, text: '', notes: [] }
+  const closed = new Promise<number>((done) => socket.once('close', done))
+  const joined: Joined = { socket, closed, text: '', notes: [] }
   socket.on('message', (data, binary) => {
     if (binary) joined.text += String(data)
     else joined.notes.push(JSON.parse(String(data)))
@@ -65,8 +67,6 @@ function join(token: string | null, task = id, headers: Record<string, string> =
     socket.once('error', fail)
   })
 }
-
-const closed = (socket: WebSocket) => new Promise<number>((done) => socket.once('close', done))
 
 async function tokenOf(name: string, scopes: ('user' | 'daemon')[], role?: 'viewer'): Promise<string> {
   const { secret } = await world.client.call('createToken', { body: { name, scopes } })
@@ -96,7 +96,7 @@ describe('the terminal of an interactive task', () => {
 
   it('is shown to all who watch, newcomers begin with what there is, and only members type', async () => {
     const one = await join(world.server.token)
-    await until(() => lastOpen())
+    await until(() => lastOpen() !== '')
     expect(await show('hello ')).toEqual({ open: true })
     const viewer = await join(await tokenOf('viewer', ['user'], 'viewer'))
     await show('world')
@@ -112,7 +112,7 @@ describe('the terminal of an interactive task', () => {
     expect(typed).toEqual([expect.objectContaining({ seq: 1, data: 'AAP/', stream: lastOpen() })])
     expect(orders().filter(({ kind }) => kind === 'resize')).toEqual([expect.objectContaining({ cols: 100, rows: 40 })])
     viewer.socket.send('{"type":')
-    expect(await closed(viewer.socket)).toBe(1007)
+    expect(await viewer.closed).toBe(1007)
     one.socket.close()
     await until(() => orders().some(({ kind }) => kind === 'close'))
     expect(await show('nobody looks')).toEqual({ open: false })
@@ -122,7 +122,7 @@ describe('the terminal of an interactive task', () => {
     const slow = await join(world.server.token)
     const quick = await join(world.server.token)
     slow.socket.pause()
-    await until(() => lastOpen())
+    await until(() => orders().at(-1)?.kind === 'open')
     const line = `${'x'.repeat(24_000)}\n`
     for (let n = 0; n < 400; n += 1) await show(line)
     await until(() => quick.text.length === 400 * line.length, 'the quick one has all')
@@ -136,8 +136,9 @@ describe('the terminal of an interactive task', () => {
   })
 
   it('is opened anew when its daemon comes back, and ends with its task; a revoked token is out at once', async () => {
+    await until(() => orders().at(-1)?.kind === 'close')
     const watcher = await join(world.server.token)
-    await until(() => lastOpen())
+    await until(() => orders().at(-1)?.kind === 'open')
     await show('before')
     await until(() => watcher.text === 'before')
     const before = lastOpen()
@@ -148,14 +149,15 @@ describe('the terminal of an interactive task', () => {
     const other = await world.client.call('createToken', { body: { name: 'brief', scopes: ['user'] } })
     const brief = await join(other.secret)
     await world.client.call('revokeToken', { params: { id: other.id } })
-    expect(await closed(brief.socket)).toBe(4401)
+    expect(await brief.closed).toBe(4401)
     await show('last', 'the agent ended')
-    expect(await closed(watcher.socket)).toBe(1000)
+    expect(await watcher.closed).toBe(1000)
     expect(watcher.notes.at(-1)).toMatchObject({ type: 'end', reason: 'the agent ended' })
   })
 
   it('cannot be joined while its host is away', async () => {
     await daemon.close()
+    await until(async () => (await world.client.call('listDaemons', {})).items.every((each) => !each.connected))
     await expect(join(world.server.token)).rejects.toThrow('503')
   })
 })

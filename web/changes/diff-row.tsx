@@ -97,9 +97,11 @@ function Head({
           {file.path}
           {file.mode !== null && <span className="font-normal text-muted"> ({file.mode})</span>}
         </h3>
-        <span className="text-xs whitespace-nowrap tabular-nums">
-          <span className="text-good">+{file.insertions}</span> <span className="text-bad">−{file.deletions}</span>
-        </span>
+        {!file.binary && (
+          <span className="text-xs whitespace-nowrap tabular-nums">
+            <span className="text-good">+{file.insertions}</span> <span className="text-bad">−{file.deletions}</span>
+          </span>
+        )}
         <label className="flex items-center gap-1.5 text-xs text-muted max-md:min-h-9">
           <input
             type="checkbox"

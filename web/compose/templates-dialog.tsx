@@ -23,8 +23,11 @@ export function TemplatesDialog({ draft, onPick, onClose }: TemplatesProps) {
       {all.length === 0 ? (
         <p className="text-muted">
           A template keeps what you fill in again and again: the repository, the agent, the checks, how you word it.
-          Fill in the form, then keep it here under a name. Next time <Shortcut /> and the first letters of the name are
-          enough.
+          Fill in the form, then keep it here under a name.
+          <span className="max-md:hidden">
+            {' '}
+            Next time <Shortcut /> and the first letters of the name are enough.
+          </span>
         </p>
       ) : (
         <ul className="-mx-2">
@@ -36,9 +39,9 @@ export function TemplatesDialog({ draft, onPick, onClose }: TemplatesProps) {
       <Keep draft={draft} all={all} onKept={setAll} />
       <p className="text-xs text-faint">
         {all.length > 0 && (
-          <>
+          <span className="max-md:hidden">
             <Shortcut /> finds them by name.{' '}
-          </>
+          </span>
         )}
         Kept in this browser.
       </p>

@@ -24,13 +24,17 @@ export function Manage() {
         </p>
       )}
       <div className="grid items-start gap-4 lg:grid-cols-2">
-        <Repos />
-        <Pools admin={admin} />
-        <Profiles admin={admin} />
-        <Models admin={admin} />
-        <Members owner={owner} />
-        {owner && <Tokens />}
-        {admin && <Audit />}
+        <div className="grid min-w-0 gap-4">
+          <Repos />
+          <Profiles admin={admin} />
+          <Members owner={owner} />
+          {admin && <Audit />}
+        </div>
+        <div className="grid min-w-0 gap-4">
+          <Pools admin={admin} />
+          <Models admin={admin} />
+          {owner && <Tokens />}
+        </div>
       </div>
     </View>
   )

@@ -27,7 +27,8 @@ const groups = [
   {
     title: 'Task',
     keys: [
-      ['1–5', 'Transcript, changes, checks, attempts, details'],
+      ['1 2 …', 'Its views, from left to right'],
+      ['Ctrl ]', 'Leave the terminal'],
       ['a', 'Accept'],
       ['r', 'Reject'],
       ['G', 'Jump to the end'],

@@ -87,10 +87,31 @@ function within(value: number, [least, most]: readonly [number, number]): number
   return Math.min(most, Math.max(least, value))
 }
 
+/** Sixteen colours that are readable on a light page; xterm's own are made for a dark one. */
+const onLight: ITheme = {
+  black: '#24252a',
+  red: '#b3261e',
+  green: '#176b38',
+  yellow: '#8a5a00',
+  blue: '#1d4fb8',
+  magenta: '#8230a8',
+  cyan: '#0b6b68',
+  white: '#686a75',
+  brightBlack: '#565862',
+  brightRed: '#c22f26',
+  brightGreen: '#1b7a40',
+  brightYellow: '#8f5d00',
+  brightBlue: '#2f5fd0',
+  brightMagenta: '#933bbb',
+  brightCyan: '#0e7773',
+  brightWhite: '#33353c',
+}
+
 function themeNow(): ITheme {
   const style = getComputedStyle(document.documentElement)
   const colour = (name: string) => style.getPropertyValue(name).trim()
   return {
+    ...(document.documentElement.dataset.theme === 'light' ? onLight : {}),
     background: colour('--bg'),
     foreground: colour('--text'),
     cursor: colour('--accent'),

@@ -122,3 +122,18 @@ export const upOptions = [
   ...daemonOptions,
   ...serverSettings,
 ] as const satisfies readonly OptionSpec[]
+
+export const syncOptions = [
+  data,
+  { name: 'dry-run', kind: 'flag', summary: 'Say what would be uploaded' },
+  {
+    name: 'state',
+    kind: 'list',
+    commas: true,
+    value: 'STATES',
+    choices: ['completed', 'failed', 'aborted', 'timed_out', 'lease_expired', 'cancelled'],
+    summary: 'Only of attempts that ended so',
+  },
+  { name: 'profile', kind: 'text', value: 'NAME', summary: 'Only of attempts with this profile' },
+  { name: 'limit', kind: 'count', min: 1, max: 1_000, value: 'N', summary: 'At most so many; default 100' },
+] as const satisfies readonly OptionSpec[]

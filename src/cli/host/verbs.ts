@@ -3,7 +3,7 @@
 import type { GroupSpec, VerbSpec } from '../spec.ts'
 import { none, verb } from '../spec.ts'
 import { backupOptions, restoreOptions } from './backup-options.ts'
-import { batchOptions, daemonOptions, onceOptions, serverOptions, upOptions } from './options.ts'
+import { batchOptions, daemonOptions, onceOptions, serverOptions, syncOptions, upOptions } from './options.ts'
 
 export const up: VerbSpec = verb({
   name: 'up',
@@ -111,6 +111,13 @@ export const daemon: GroupSpec = {
       options: none,
       examples: ['capstan daemon show laptop:app'],
       load: async () => (await import('./hosts.ts')).showHost,
+    }),
+    verb({
+      name: 'sync-sessions',
+      summary: 'Upload conversations of this host that the server lacks',
+      options: syncOptions,
+      examples: ['capstan daemon sync-sessions --dry-run', 'capstan daemon sync-sessions --state completed --limit 10'],
+      load: async () => (await import('./sync-sessions.ts')).syncHere,
     }),
     verb({
       name: 'config',

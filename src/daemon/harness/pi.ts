@@ -110,7 +110,17 @@ function sessionFiles(host: HostProbe, session: { readonly ref: string; readonly
 /** Its settings start programs (extensions, packages, `!command` for a key), so a sandboxed agent writes its conversations and renewed tokens alone. */
 function homePaths(env: HostProbe['env']): readonly HomePath[] {
   const folder = piFolder(env)
-  const settings = ['AGENTS.md', 'SYSTEM.md', 'APPEND_SYSTEM.md', 'bin', 'extensions', 'git', 'npm', 'prompts', 'skills']
+  const settings = [
+    'AGENTS.md',
+    'SYSTEM.md',
+    'APPEND_SYSTEM.md',
+    'bin',
+    'extensions',
+    'git',
+    'npm',
+    'prompts',
+    'skills',
+  ]
   return [
     { path: folder, access: 'fresh' },
     { path: `${folder}/settings.json`, access: 'copy' },

@@ -9,6 +9,8 @@ const chunkBytes = 65_536
 /** A longer line is no event of any CLI; its beginning is kept and its length told. */
 const maxLineBytes = 8_388_608
 const keptOfLongLine = 65_536
+/** An agent can make its output terabytes long that are nowhere: beyond this they are passed over, in a line that is cut already. */
+const holeBytes = 1_073_741_824
 const newline = 10
 /** Of one read: a flood of empty lines must not hold the process up. */
 const maxLines = 2_000
@@ -55,7 +57,10 @@ export class Tail implements Disposable {
 
   /** Reads at most 64 KiB and 2,000 lines. A file that was truncated is read from its new beginning. */
   async read(): Promise<Read> {
-    if (fstatSync(this.#file).size < this.#position) this.#startAgain()
+    const { size, blocks } = fstatSync(this.#file)
+    if (size < this.#position) this.#startAgain()
+    const hole = size - this.#position - blocks * 512 // st_blocks counts in these
+    if (this.#dropped > 0 && hole > holeBytes) this.#dropped += hole
     const chunk = Buffer.allocUnsafe(chunkBytes)
     const { bytesRead } = await readBytes(this.#file, chunk, 0, chunkBytes, this.#position)
     const bytes = endOfLines(chunk, bytesRead)

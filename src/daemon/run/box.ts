@@ -1,6 +1,5 @@
 // A run's sandbox: what its profile asks and this host's policy allows, made into a box for setup, agent and checks.
 
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { messageOf } from '../../lib/error-text.ts'
 import type { Assignment } from '../../protocol/link.ts'
@@ -10,9 +9,10 @@ import type { Harness } from '../harness/port.ts'
 import type { Policy } from '../policy.ts'
 import { listRepos } from '../repos/registry.ts'
 import { makeBox } from '../sandbox/bubblewrap.ts'
+import { makeAs } from '../sandbox/homes.ts'
 import { makeLimits, planLimits, releaseLimits, writeVersion2 } from '../sandbox/limits.ts'
 import { isPrivateRule, type NetworkRule } from '../sandbox/network-rules.ts'
-import { expandHome } from '../sandbox/places.ts'
+import { expandHome, realPath } from '../sandbox/places.ts'
 import type { Box, BoxUse, HostPlaces } from '../sandbox/port.ts'
 import { repoFolder } from '../workspace/branch.ts'
 import type { Workspace } from '../workspace/port.ts'
@@ -68,6 +68,7 @@ export function boxFor(
   if (settings === null) return null
   const { sandbox } = deps
   const host = placesOf(deps)
+  refuseLinksOut(deps.policy, settings, host.home)
   const asked = settings.resources ?? {}
   const { mechanism, rlimits, unheld } = planLimits(sandbox.limits, asked)
   const limited = Object.keys(asked).some((key) => key !== 'required')
@@ -94,6 +95,19 @@ export function boxFor(
   )
   const notices = [...box.notices, ...unheld.map((each) => `sandbox: this host cannot hold ${each}`)]
   return { ...box, notices, name: limited ? `bubblewrap, limits by ${mechanism}` : 'bubblewrap' }
+}
+
+/** What is named may be a link that an agent of an earlier run has left: where it leads must be allowed, too. */
+export function refuseLinksOut(policy: Policy, { filesystem }: SandboxSettings, home: string): void {
+  if (!policy.requireSandbox) return
+  const real = (path: string) => realPath(expandHome(path, home))
+  const allowed = policy.writable.map(real).filter((path) => path !== null)
+  for (const each of filesystem?.write ?? []) {
+    const path = real(each)
+    if (path === null || allowed.some((folder) => path === folder || path.startsWith(`${folder}/`))) continue
+    const rule = `requireSandbox = true, and sandbox.writable lacks ${path}, to which ${each} leads`
+    throw new RunRefused('policy_refused', `the host's policy.toml says ${rule}`)
+  }
 }
 
 /** The limits of a cgroup of version 2 are those of the run's own group, which holds its processes already; a command has one of its own. */
@@ -130,8 +144,7 @@ function placesOf(deps: RunDeps): HostPlaces {
 /** Folders that keep a conversation are made now: the agent could only make them where they are lost. */
 function homePathsOf(harness: Harness, deps: RunDeps, home: string): ReturnType<NonNullable<Harness['homePaths']>> {
   const paths = harness.homePaths?.(deps.probe().env) ?? []
-  for (const { path, made } of paths)
-    if (made === true) mkdirSync(expandHome(path, home), { recursive: true, mode: 0o700 })
+  for (const { path, made } of paths) if (made === true) makeAs(deps.sandbox.user, expandHome(path, home))
   return paths
 }
 

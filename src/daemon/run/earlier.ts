@@ -1,6 +1,6 @@
 // What a run that goes on from earlier work takes from it: where its files begin, and the conversation.
 
-import { cpSync, existsSync } from 'node:fs'
+import { cpSync, existsSync, lstatSync } from 'node:fs'
 import { join } from 'node:path'
 import { Problem } from '../../core/problem.ts'
 import type { Assignment } from '../../protocol/link.ts'
@@ -84,10 +84,11 @@ async function leftBehind(deps: RunDeps, { continuation, workspace, signal }: Be
 function carryScratch(deps: RunDeps, workspace: Workspace, continuation: Continuation): boolean {
   const before = preparedWorkspace(deps.state.dir, continuation.attemptId)
   if (workspace.mode !== 'scratch' || before?.mode !== 'scratch' || !existsSync(before.path)) return false
-  cpSync(before.path, workspace.path, {
-    recursive: true,
-    verbatimSymlinks: true,
-    filter: (path) => !path.endsWith('/.git'),
-  })
+  // Pipes and sockets are not work, and would end the copying.
+  const isWork = (path: string) => {
+    const found = lstatSync(path)
+    return !path.endsWith('/.git') && (found.isFile() || found.isDirectory() || found.isSymbolicLink())
+  }
+  cpSync(before.path, workspace.path, { recursive: true, verbatimSymlinks: true, filter: isWork })
   return true
 }

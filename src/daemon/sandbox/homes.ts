@@ -1,7 +1,8 @@
 // The home of a sandboxed run: a folder of its own on the disk, with the few files of its harness that it needs.
 
-import { copyFileSync, mkdirSync, rmSync, statSync } from 'node:fs'
+import { copyFileSync, existsSync, lchownSync, mkdirSync, rmSync, statSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
+import type { RunUser } from '../../lib/exec.ts'
 import type { Mount } from './mounts.ts'
 import { mountOf } from './mounts.ts'
 import { expandHome, realPath } from './places.ts'
@@ -30,6 +31,20 @@ export function homePlaces({ homePaths, host }: BoxRequest, box: string): readon
     return [{ kind: access, path }]
   })
   return [...fresh, ...bound]
+}
+
+/** Makes a folder as the user would: it is theirs, and is not made by way of a link to a place that is not. */
+export function makeAs(user: RunUser | null, path: string): void {
+  const above = nearest(path)
+  if (above === path || (user !== null && statSync(above).uid !== user.uid)) return
+  const first = mkdirSync(path, { recursive: true, mode: 0o700 })
+  if (user === null || first === undefined) return
+  for (let at = path; at.length >= first.length; at = dirname(at)) lchownSync(at, user.uid, user.gid)
+}
+
+/** The path, or the folder above it that is there. */
+function nearest(path: string): string {
+  return existsSync(path) || dirname(path) === path ? path : nearest(dirname(path))
 }
 
 /** Where the run's home is: some users have none, and a folder cannot be made where nothing may be written. */

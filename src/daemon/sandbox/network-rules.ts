@@ -49,10 +49,28 @@ export function refusedAddress(address: string, rule: NetworkRule): string | nul
   return `stands for the private address ${address}`
 }
 
-/** A rule that names this machine, or a private address, in so many words. Link-local ones, where clouds keep credentials, never count. */
+/**
+ * A rule that names this machine, or a private address, in so many words. Link-local ones, where clouds keep credentials, never count, nor an
+ * address of version 4 in the clothes of version 6.
+ */
 export function isPrivateRule({ host }: AllowedHost): boolean {
   if (host === 'localhost') return true
-  return isIP(host) !== 0 && isPrivate(host) && !/^(169\.254\.|fe[89ab])/.test(host)
+  if (isIP(host) === 0 || !isPrivate(host)) return false
+  return isIP(host) === 4 ? !host.startsWith('169.254.') : host === '::1' || !keys.check(host, 'ipv6')
+}
+
+const keys = new BlockList() // of version 6 alone: Node compares an address of version 4 with mapped ones, too
+for (const [net, bits] of [
+  ['::', 96],
+  ['::ffff:0:0', 96],
+  ['64:ff9b::', 96],
+  ['64:ff9b:1::', 48],
+  ['2001::', 32],
+  ['2002::', 16],
+  ['fd00:ec2::', 32], // a cloud's metadata
+  ['fe80::', 10],
+] as const) {
+  keys.addSubnet(net, bits, 'ipv6')
 }
 
 const closed = new BlockList()

@@ -11,7 +11,8 @@ while read -r group; do
   echo 0 >"$group/cgroup.procs" || { echo "capstan: the run cannot join its limits at $group" >&2; exit 73; }
 done <"$box/cgroups"
 # bwrap would end at once of a TERM and take the agent with it: the agent itself gets it, and has its grace
-if env --default-signal=TERM true 2>/dev/null; then trap '' TERM; fi
+# by its place: the run's PATH may name folders of the workspace
+if /usr/bin/env --default-signal=TERM /bin/true 2>/dev/null; then trap '' TERM; fi
 if [ -s "$box/rules.json" ]; then
   (cd "$box/net" && exec "$node" --disable-warning=ExperimentalWarning "$script" $$ </dev/null >"$box/proxy.log" 2>&1) &
 fi

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { Problem } from '../../core/problem.ts'
 import type { Continuation } from '../../protocol/session.ts'
+import { sessionOf } from '../harness/json.ts'
 import type { Harness, HostProbe } from '../harness/port.ts'
 import { RunRefused } from '../run/refused.ts'
 import { preparedWorkspace } from '../workspace/prepare.ts'
@@ -56,11 +57,17 @@ export async function resume(input: ResumeInput): Promise<Resumed> {
   return { sessionRef: null, preface: `${preface}${told}What to do now:\n\n`, notices: [...drift, notice] }
 }
 
+/** A shorter id would also stand in words that are not it. */
+const shortestCopied = 8
+
 /** The id to resume by, or why there is none. */
 async function conversation(input: ResumeInput): Promise<{ readonly ref: string } | string> {
   const { continuation, harness, host, cwd } = input
   const { sessionRef: ref, mode } = continuation
   if (ref === null) return 'the agent told no id of it'
+  // Another host told it, and it becomes an argument of the CLI here.
+  if (sessionOf(ref) === null) return 'what was told as its id is none'
+  if (mode === 'fork' && ref.length < shortestCopied) return 'its id is too short to be replaced in a copy'
   if (continuation.harness !== harness.name) return `it is one of ${continuation.harness}, not of ${harness.name}`
   const before = seat(input)
   const local = before === null ? [] : (harness.sessionFiles?.(host, { ref, cwd: before }) ?? [])

@@ -1,6 +1,6 @@
 // What a run's terminal showed: pieces `terminal.N` that its supervisor writes, of which the last few are kept.
 
-import { closeSync, openSync, readdirSync, readSync, statSync } from 'node:fs'
+import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** A place in what was written. */
@@ -50,7 +50,7 @@ function placeBefore(runDir: string, backlog: number): Place {
   let left = backlog
   const all = numbers(runDir)
   for (const piece of all.toReversed()) {
-    const { size } = statSync(join(runDir, `terminal.${piece}`), { throwIfNoEntry: false }) ?? { size: 0 }
+    const { size } = lstatSync(join(runDir, `terminal.${piece}`), { throwIfNoEntry: false }) ?? { size: 0 }
     if (size >= left) return { piece, offset: size - left }
     left -= size
   }
@@ -64,16 +64,20 @@ function numbers(runDir: string): number[] {
     .sort((a, b) => a - b)
 }
 
+/** The agent can write to its run's folder: no link is followed, and no pipe waited for. */
+const asItIs = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+
 /** Null: the piece is not there. */
 function readAt(path: string, offset: number, most: number): Buffer | null {
   let file: number
   try {
-    file = openSync(path, 'r')
+    file = openSync(path, asItIs)
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ELOOP')) return null
     throw error
   }
   try {
+    if (!fstatSync(file).isFile()) return null
     const bytes = Buffer.alloc(most)
     return bytes.subarray(0, readSync(file, bytes, 0, most, offset))
   } finally {

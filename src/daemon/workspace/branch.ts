@@ -4,7 +4,7 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { GitOptions } from '../../lib/git.ts'
 import { git } from '../../lib/git.ts'
-import { refWords } from '../../lib/git-refs.ts'
+import { refWords, validBranchName } from '../../lib/git-refs.ts'
 
 export interface TaskName {
   readonly taskId: string
@@ -32,6 +32,11 @@ export function branchCandidates(task: TaskName): string[] {
   const more = Array.from({ length: spares }, (_, at) => `capstan/${short}/${words}-${task.n}.${at + 2}`)
   const apart = Array.from({ length: spares }, (_, at) => `capstan-${short}-${words}-${task.n}.${at + 1}`)
   return [`capstan/${short}/${words}`, `capstan/${short}/${words}-${task.n}`, ...more, ...apart]
+}
+
+/** True for a name that only Capstan gives: what another host tells of its work must not lead to a person's branch. */
+export function isTaskBranch(name: string): boolean {
+  return validBranchName(name) && /^capstan[/-]/.test(name)
 }
 
 /** `<task>-<n>`, then spares for when a foreign folder has that name. */

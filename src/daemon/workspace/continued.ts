@@ -11,6 +11,7 @@ import { git, gitOrNull, runGit, signArgs } from '../../lib/git.ts'
 import { commitOf } from '../../lib/git-refs.ts'
 import type { Continuation } from '../../protocol/session.ts'
 import { isInside } from '../repos/registry.ts'
+import { isTaskBranch } from './branch.ts'
 
 export interface Earlier {
   readonly work: Continuation
@@ -48,7 +49,7 @@ export async function tipOf(
   const branch = work.branch === null ? null : await commitOf(`refs/heads/${work.branch}`, at)
   const left = work.checkpointSha === null ? null : await commitOf(work.checkpointSha, at)
   const held = work.mode === 'extend' && work.branch !== null ? await holder(work, { root, isAtWork }, at) : null
-  const isFree = work.mode === 'extend' && held === null
+  const isFree = work.mode === 'extend' && held === null && isTaskBranch(work.branch ?? '')
   const extending = isFree && work.branch !== null && branch !== null ? { name: work.branch, at: branch } : null
   const elsewhere =
     held === null ? [] : [`the branch ${work.branch} is checked out at ${held}; this run works on one of its own`]

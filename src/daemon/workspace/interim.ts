@@ -5,6 +5,7 @@ import { withLock } from '../../lib/lock.ts'
 import type { CaptureRequest, WorkspaceState } from './capture.ts'
 import { captureLock, lookAt } from './capture.ts'
 import { writeCheckpoint } from './checkpoint.ts'
+import { mayLookNow } from './confined.ts'
 import { keepChangedCopies } from './copies.ts'
 import type { Workspace } from './port.ts'
 
@@ -13,6 +14,7 @@ import type { Workspace } from './port.ts'
  * changed since. Aborting it leaves the workspace free at once and never harms the checkpoint that is there. Throws as `capture` does.
  */
 export function keepInterim(workspace: Workspace, request: CaptureRequest): Promise<string | null> {
+  if (!mayLookNow(workspace)) return Promise.resolve(null)
   return withLock(captureLock(workspace), { signal: request.signal }, () => keepAlone(workspace, request))
 }
 

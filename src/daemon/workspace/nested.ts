@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import { Problem } from '../../core/problem.ts'
 import type { GitOptions } from '../../lib/git.ts'
 import { git, gitOrNull, longGitMs, runGit } from '../../lib/git.ts'
+import type { Looked } from './confined.ts'
+import { lookingAt } from './confined.ts'
 import { nestedHead } from './nested-head.ts'
 import type { Workspace } from './port.ts'
 import { privately, readBounded } from './private-git.ts'
@@ -22,7 +24,7 @@ export interface NestedRepo {
   readonly lost: string | null
 }
 
-type Place = Pick<Workspace, 'path' | 'gitDir' | 'objectDir' | 'baseIndex'>
+type Place = Looked & Pick<Workspace, 'baseIndex'>
 
 /** A repository within a repository within … : nobody works that deep. */
 const maxDepth = 4
@@ -39,7 +41,7 @@ export async function nestedTrees(
 ): Promise<NestedRepo[]> {
   const found: NestedRepo[] = []
   for (const { path, unchanged } of paths) {
-    const inner = { ...place, path: join(place.path, path) }
+    const inner = { ...place, top: place.top ?? place.path, path: join(place.path, path) }
     const indexFile = `${place.baseIndex}.nested`
     rmSync(indexFile, { force: true })
     try {
@@ -91,7 +93,7 @@ async function fetchHistory(
   signal: AbortSignal | undefined,
 ): Promise<{ readonly tips: readonly string[]; readonly lost: string | null }> {
   const options: GitOptions = {
-    ...privately(place, { signal, timeoutMs: longGitMs }),
+    ...lookingAt(place, { signal, timeoutMs: longGitMs }),
     config: { 'core.bare': 'false' },
     fetchFrom: 'files',
   }
@@ -104,6 +106,8 @@ async function fetchHistory(
     '--no-auto-maintenance',
     '--no-recurse-submodules',
     '--prune',
+    // the git that serves forgets our settings, and with --run-as the repository is somebody else's
+    "--upload-pack=git -c 'safe.directory=*' upload-pack",
   ]
   const from = join(place.path, repo.path, '.git')
   const result = await runGit(

@@ -51,6 +51,8 @@ export interface Workspace {
   readonly adminDir: string | null
   /** Under a sandbox the agent's side is this instead: a git folder of the run's own. Hostile input. */
   readonly cloneDir?: string
+  /** The agent is kept in, and may not read all that the daemon does. */
+  readonly sandboxed?: true
   /** The daemon's side: its own git folder for this workspace, its object store, and the index of the base. */
   readonly gitDir: string
   readonly objectDir: string

@@ -25,7 +25,8 @@ export async function prepare(request: WorkspaceRequest): Promise<Workspace> {
   try {
     const made = await prepareByMode(request)
     const { isolatedFor, signal } = request
-    const workspace = isolatedFor === undefined ? made : await makeClone(made, isolatedFor, signal)
+    const workspace: Workspace =
+      isolatedFor === undefined ? made : { ...(await makeClone(made, isolatedFor, signal)), sandboxed: true }
     writeFileAtomic(places.done, JSON.stringify(workspace))
     return workspace
   } catch (error) {

@@ -5,13 +5,15 @@ import { join } from 'node:path'
 import { Problem } from '../../core/problem.ts'
 import type { GitOptions } from '../../lib/git.ts'
 import { git, gitBytes, lastWords, longGitMs, runGit, zeroSeparated } from '../../lib/git.ts'
+import type { Looked } from './confined.ts'
+import { lookingAt } from './confined.ts'
 import { hasGitlinks } from './index-file.ts'
 import { nestedHead } from './nested-head.ts'
 import { patienceMs, unlessPiped } from './pipes.ts'
 import type { Workspace } from './port.ts'
 import { copyIndex, privately, realOrNull } from './private-git.ts'
 
-type Place = Pick<Workspace, 'path' | 'gitDir' | 'objectDir'>
+type Place = Looked
 
 export interface Added {
   /** Folders that are repositories of their own, relative to the workspace: their files are not in the tree. */
@@ -53,7 +55,7 @@ export async function addAll(
   signal: AbortSignal | undefined,
   firstMs = patienceMs,
 ): Promise<Added> {
-  const options = privately(place, { indexFile, signal, timeoutMs: longGitMs })
+  const options = lookingAt(place, { indexFile, signal, timeoutMs: longGitMs })
   const submodules = await settleSubmodules(place, options)
   const names = await unlessPiped(place.path, firstMs, (timeoutMs) =>
     changedNames({ ...options, timeoutMs, maxBytes: maxListBytes }),

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   allowedBy,
   isPrivate,
+  isPrivateRule,
   type NetworkRule,
   readTarget,
   refusedAddress,
@@ -89,6 +90,15 @@ describe('the list of allowed hosts', () => {
     expect(isPrivate(address)).toBe(true)
     expect(refusedAddress(address, rule('example.com'))).toContain('private address')
     expect(refusedAddress(address, rule('model.example.com', true))).toBeNull()
+  })
+
+  test('a rule that names an address opens it, but none under which clouds keep keys, in no form', () => {
+    const names = (host: string) => isPrivateRule({ host, wildcard: false, port: null })
+    expect(['localhost', '127.0.0.1', '10.1.2.3', '::1', 'fd12::1'].filter((host) => !names(host))).toEqual([])
+    const never = ['169.254.169.254', '::ffff:169.254.169.254', '::ffff:a9fe:a9fe', '0:0:0:0:0:ffff:a9fe:a9fe']
+    expect([...never, '64:ff9b::a9fe:a9fe', 'fd00:ec2::254', 'fe80::1', '8.8.8.8', 'db.example'].filter(names)).toEqual(
+      [],
+    )
   })
 
   test('dials public addresses', () => {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -38,6 +38,13 @@ test('who comes late begins at the backlog, and who is slow goes on with what is
   const slow = new Pieces(folder, 1_000)
   rmSync(join(folder, 'terminal.1'))
   expect(String(slow.read(100))).toBe('b'.repeat(50))
+})
+
+test('a piece that an agent put there as a link or a pipe is not read', () => {
+  writeFileSync(join(folder, 'private'), 'not for watchers')
+  symlinkSync(join(folder, 'private'), join(folder, 'terminal.1'))
+  mkdirSync(join(folder, 'terminal.2'))
+  expect(new Pieces(folder, 1_000).read(100).length).toBe(0)
 })
 
 test('the end of a piece that may be the beginning of a secret is kept back, and no more', () => {

@@ -68,3 +68,12 @@ test('a run that goes on with the branch keeps it while it works; afterwards it 
   expect(third.branch).toBe(branch)
   expect(head()).toBe(work.headSha)
 })
+
+test("a branch that is not of a task is gone on from, not moved: another host's word leads to nobody's branch", async () => {
+  const repo = await place.repo('app')
+  await place.git(repo, 'branch', 'release')
+  const work = { ...(await leftBehind(repo)), branch: 'release' }
+  const made = await prepare(place.request(repo, { earlier: earlier(work) }))
+  expect(made.branch).toMatch(/^capstan\//)
+  expect(await place.git(made.path, 'rev-parse', 'HEAD')).toBe(work.headSha)
+})

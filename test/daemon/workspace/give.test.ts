@@ -45,7 +45,10 @@ describe.skipIf(process.getuid?.() !== 0)('a daemon of root', () => {
   test.skipIf(without !== null)('gives nothing that an agent’s home links to when it makes the next box', async () => {
     await using world = new BoxWorld()
     const workspace = await world.workspace(await world.repo('app'))
-    await world.inside(workspace, `ln -s '${join(root, 'mine')}' "$HOME/out"; ln -s '${join(root, 'mine')}' "$TMPDIR/out"`)
+    await world.inside(
+      workspace,
+      `ln -s '${join(root, 'mine')}' "$HOME/out"; ln -s '${join(root, 'mine')}' "$TMPDIR/out"`,
+    )
     world.box(workspace)
     expect(['mine', 'mine/secret', 'mine/below/b'].map(owner)).toEqual([0, 0, 0])
   })
