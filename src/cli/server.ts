@@ -18,6 +18,7 @@ export async function runServer(given: Given<typeof serverOptions>, context: Con
   const dataDir = upDataDir(context, options.data)
   const { host, port } = parseListen(options.listen ?? '127.0.0.1:7420')
   const log = makeLog(context.env.CAPSTAN_LOG ?? 'info')
+  const { systemdOf } = await import('../daemon/systemd.ts')
   const server = await serve({ ...options, dataDir, host, port }, context, log)
   const { url, token, daemonToken, signInUrl } = server
   // the address its certificate and its guard know
@@ -30,10 +31,18 @@ export async function runServer(given: Given<typeof serverOptions>, context: Con
         context.terminal,
       ),
     )
+  const systemd = systemdOf({ env: context.env, clock: context.clock, log })
+  const over = new AbortController()
+  await systemd.ready()
+  void systemd.watch(() => true, over.signal) // that it is asked at all shows that the loop turns; never rejects
   return untilStopped({
     clock: context.clock,
     done: new Promise(() => {}), // the server ends only when told to
-    graceful: () => server.close(),
+    graceful: async () => {
+      over.abort()
+      void systemd.stopping() // never rejects; nothing waits for it
+      await server.close()
+    },
     force: () => Promise.resolve(),
     announce: () => context.terminal.progress('stopping'),
   })

@@ -1,12 +1,15 @@
 // What systemd is told: ready, alive while healthy, stopping. Its own program is stood in for by a script that writes down what it was told.
 
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { systemdOf } from '../../src/daemon/systemd.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { silentLog } from '../../src/lib/log.ts'
+import { mainPath } from '../cli/run.ts'
 import { until } from '../server/world.ts'
 
 let dir: string
@@ -65,4 +68,21 @@ test('outside a unit, or with a watchdog for another process, nothing is said', 
 test('a host without systemd-notify does not stop the daemon', async () => {
   rmSync(join(dir, 'systemd-notify'))
   await systemdOf({ env: { PATH: dir, NOTIFY_SOCKET: '/run/notify' }, clock: systemClock, log: silentLog }).ready()
+})
+
+test('a server alone tells its unit that it is ready, alive and stopping', async () => {
+  const home = join(dir, 'home')
+  const env = { PATH: `${dir}:${process.env.PATH}`, HOME: home, NOTIFY_SOCKET: '/run/notify', WATCHDOG_USEC: '200000' }
+  const args = [mainPath, 'server', '--listen', '127.0.0.1:0', '--data', join(dir, 'data')]
+  mkdirSync(home)
+  const server = spawn(process.execPath, args, { env, stdio: 'ignore' })
+  const ended = once(server, 'exit')
+  try {
+    await until(() => told().includes('/run/notify READY=1') && told().includes('/run/notify WATCHDOG=1'))
+    server.kill('SIGTERM')
+    expect(await ended).toEqual([0, null])
+    await until(() => told().includes('/run/notify STOPPING=1'))
+  } finally {
+    server.kill('SIGKILL')
+  }
 })
