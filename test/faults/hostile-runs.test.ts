@@ -87,11 +87,11 @@ test('a setup that the death of the daemon cut short is ended before it runs aga
   field.world.write(mark, '')
   const script = join(field.world.root, 'setup.sh')
   const first = `grep -q begin '${mark}' && { echo again >> '${mark}'; exit 0; }`
-  field.world.write(script, `${first}\necho begin >> '${mark}'\nsleep 3\necho late >> '${mark}'\n`)
+  field.world.write(script, `${first}\necho begin >> '${mark}'\nsleep 7\necho late >> '${mark}'\n`)
   await withRepoFile(field, `setup = ["sh '${script}'"]\n`)
   const host = await field.host('box')
   await trust(field, host.dataDir)
-  const { id } = await field.add(`sleep 4; echo agent >> '${mark}'`, { repo: 'app' })
+  const { id } = await field.add(`sleep 8; echo agent >> '${mark}'`, { repo: 'app' })
   await field.world.until('setup runs', async () => (readFileSync(mark, 'utf8').includes('begin') ? true : null))
   await host.stop('SIGKILL')
   await field.host('box', { data: host.dataDir })

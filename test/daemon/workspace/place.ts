@@ -1,5 +1,6 @@
 // A folder with real repositories for the tests of workspaces; gone after each test.
 
+import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -49,7 +50,10 @@ export function makePlace(): Place {
     git,
     repo,
     request: (repoPath, more = {}) => requestFor(folder, repoPath, more),
-    [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
+    [Symbol.dispose]: () => {
+      execFileSync('chmod', ['-R', 'u+rwX', folder]) // agents here take away their own right to delete
+      rmSync(folder, { recursive: true, force: true })
+    },
   }
 }
 
