@@ -64,6 +64,21 @@ export function* createTask(tx: Tx, given: NewTask): Work<Created> {
   return { taskId: given.id, record, created: true }
 }
 
+/** The task that the team made under this key; null: none yet. Throws Problem `idempotency_conflict` when that was for another body. */
+export function* madeBefore(tx: Tx, teamId: string, idempotency: NewTask['idempotency']): Work<Created | null> {
+  if (idempotency === null) return null
+  const { key, bodyHash } = idempotency
+  const query = tx.db.selectFrom('tasks').select(['id', 'body_hash']).where('team_id', '=', teamId)
+  const found = yield* first(query.where('idempotency_key', '=', key).compile())
+  if (found === null) return null
+  if (found.body_hash !== bodyHash) {
+    throw new Problem('idempotency_conflict', `Idempotency-Key ${key} made ${found.id} from another body`)
+  }
+  const record = yield* taskById(tx, found.id)
+  if (record === null) throw new Error(`${found.id} was there a moment ago`)
+  return { taskId: record.task.id, record, created: false }
+}
+
 /** A task of the team; null when there is none by that id or it belongs to another team. */
 export function* getTask(tx: Tx, teamId: string, id: string): Work<TaskRecord | null> {
   const record = yield* taskById(tx, id)
@@ -207,14 +222,7 @@ function oncePerKey(on: OnConflictBuilder<Schema, 'tasks'>) {
 }
 
 function* sameAgain(tx: Tx, { needs, idempotency }: NewTask): Work<Created> {
-  const key = idempotency?.key ?? ''
-  const query = tx.db.selectFrom('tasks').select(['id', 'body_hash']).where('team_id', '=', needs.teamId)
-  const found = yield* first(query.where('idempotency_key', '=', key).compile())
-  if (found === null) throw new Error(`Idempotency-Key ${key} is taken by no task`)
-  if (found.body_hash !== idempotency?.bodyHash) {
-    throw new Problem('idempotency_conflict', `Idempotency-Key ${key} made ${found.id} from another body`)
-  }
-  const record = yield* taskById(tx, found.id)
-  if (record === null) throw new Error(`${found.id} was there a moment ago`)
-  return { taskId: record.task.id, record, created: false }
+  const made = yield* madeBefore(tx, needs.teamId, idempotency)
+  if (made === null) throw new Error(`Idempotency-Key ${idempotency?.key} is taken by no task`)
+  return made
 }

@@ -2,6 +2,7 @@
 
 import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { gunzipSync } from 'node:zlib'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { TranscriptEvent } from '../../src/protocol/events.ts'
 import type { SessionView } from '../../src/protocol/session.ts'
@@ -139,8 +140,17 @@ describe('a conversation', () => {
   })
 
   it('goes on at another host of the pool, with its files and its words', async () => {
-    const one = await first('one\n$ echo 1 > one.txt && mkdir -p sub && printf "a\\0b" > sub/bin', '--daemon', 'a')
-    expect(one.attempts[0]?.sessionCid).toMatch(/^sha256-/)
+    const one = await first(
+      'one\nmy key is sk-ant-scripted\n$ echo 1 > one.txt && mkdir -p sub && printf "a\\0b" > sub/bin',
+      '--daemon',
+      'a',
+    )
+    const kept = await fetch(`${env.CAPSTAN_URL}/v1/blobs/${one.attempts[0]?.sessionCid}`, {
+      headers: { authorization: `Bearer ${env.CAPSTAN_TOKEN}` },
+    })
+    const uploaded = gunzipSync(await kept.arrayBuffer()).toString()
+    expect(uploaded).toContain('my key is')
+    expect(uploaded).not.toContain('sk-ant-scripted')
     const two = await goOn(one, 'two\n$ cat one.txt sub/bin && echo 2 > two.txt', '--daemon', 'b')
     expect(two).toMatchObject({ state: 'completed', attempts: [{ daemonName: 'b' }] })
     expect(await said(two)).toBe('I remember: one | two')

@@ -84,6 +84,17 @@ describe('a task', () => {
     await daemon.close()
   })
 
+  test('made again under its key is the first task, whatever has become of what it names', async () => {
+    await world.client.call('createProfile', { body: { name: 'passing', harness: 'shell' } })
+    const expiresAt = Date.now() + 300
+    const body = { prompt: 'once', profiles: ['passing'], expiresAt, labels: ['nobody-has-this'] }
+    const first = await world.client.call('createTask', { body, idempotencyKey: 'k-again' })
+    await until(async () => (await world.client.call('getTask', { params: { id: first.id } })).state === 'expired')
+    await world.client.call('removeProfile', { params: { id: 'passing' } })
+    const second = await world.client.call('createTask', { body, idempotencyKey: 'k-again' })
+    expect([second.id, second.state]).toEqual([first.id, 'expired'])
+  })
+
   test('made twice with one Idempotency-Key is one task, and another body under that key is refused', async () => {
     const body = { prompt: 'once' }
     const first = await world.client.call('createTask', { body, idempotencyKey: 'k-1' })

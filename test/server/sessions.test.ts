@@ -191,6 +191,21 @@ describe.each(withoutPostgres ? ['SQLite'] : ['SQLite', 'PostgreSQL'])('on %s', 
       await finish(a, second)
     })
 
+    test('sent again under one key are one task, also once their session is closed; words said now take no key', async () => {
+      await using a = await scoped('k')
+      const task = await call().call('createTask', { body: { prompt: 'begin', repo: 'acme/app', harness: 'talker' } })
+      await finish(a, await take(a))
+      const params = { id: task.id }
+      const send = (text: string, now = false) =>
+        call().call('sendMessage', { params, body: { text, now }, idempotencyKey: 'message-1' })
+      const first = await send('more')
+      await call().call('closeSession', { params, body: {} })
+      expect((await send('more')).task.id).toBe(first.task.id)
+      expect(await problemOf(send('other'))).toMatchObject({ code: 'idempotency_conflict' })
+      expect(await problemOf(send('more', true))).toMatchObject({ code: 'contradiction' })
+      await finish(a, await take(a))
+    })
+
     test('are said now to an agent that takes words at work, and refused for one that does not', async () => {
       await using a = await scoped('f')
       const tell = (id: string) => call().call('sendMessage', { params: { id }, body: { text: 'stop', now: true } })

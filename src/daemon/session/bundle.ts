@@ -1,7 +1,7 @@
 // A conversation's files as one piece of bytes: what travels to another host, or into another folder, or is copied for a fork.
 
 import { mkdirSync, realpathSync } from 'node:fs'
-import { dirname, isAbsolute, join, relative } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { z } from 'zod'
 import { Problem } from '../../core/problem.ts'
@@ -60,7 +60,7 @@ export function pack(bundle: Bundle): Uint8Array {
 export function unpack(bytes: Uint8Array): Bundle {
   try {
     const bundle = bundleShape.parse(JSON.parse(gunzipSync(bytes, { maxOutputLength: 2 * maxBundleBytes }).toString()))
-    const strange = bundle.files.find(({ name }) => !safeName.test(name) || isAbsolute(name))
+    const strange = bundle.files.find(({ name }) => !safeName.test(name))
     if (strange !== undefined) throw new Error(`the file name ${JSON.stringify(strange.name)}`)
     return bundle
   } catch (cause) {

@@ -11,9 +11,8 @@ import { countCausedBy } from '../../store/causes.ts'
 import { attemptRow, granted, leaseLost } from '../../store/owners.ts'
 import type { NewTask, TaskRecord, Tx, Work } from '../../store/port.ts'
 import { lockTask } from '../../store/task-rows.ts'
-import { createTask as storeTask } from '../../store/tasks.ts'
 import type { Caller, Plane } from '../plane.ts'
-import { draftTask } from './task-draft.ts'
+import { createOnce } from './task-draft.ts'
 import { requireTask } from './tasks.ts'
 
 type Asked = FromDaemonBody<'create_task'>
@@ -32,11 +31,10 @@ export async function createAgentTask(
     const cause = yield* causeOf(tx, daemonId, asked)
     const caller = callerOf(cause)
     const idempotencyKey = `agent:${asked.attemptId}:${asked.key}`
-    const given = yield* draftTask(tx, { id, caller, body: inherited(asked.task, cause), idempotencyKey })
-    refuseBeyond(given, cause)
-    const created = yield* storeTask(tx, given)
-    if (created.record.task.id === id) yield* refuseTooMany(tx, cause)
-    return created.record
+    const draft = { id, caller, body: inherited(asked.task, cause), idempotencyKey }
+    const { record, created } = yield* createOnce(tx, draft, (given) => refuseBeyond(given, cause))
+    if (created) yield* refuseTooMany(tx, cause)
+    return record
   })
   const { task, spec, hops } = record
   return { id: task.id, title: spec.title, state: task.status.state, hops }

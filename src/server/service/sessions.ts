@@ -19,11 +19,10 @@ import {
   setHeld,
   waitingIn,
 } from '../../store/sessions.ts'
-import { createTask } from '../../store/tasks.ts'
 import { reconsider } from '../../store/waiters.ts'
 import type { AskedOf } from '../handler.ts'
 import type { Plane } from '../plane.ts'
-import { draftTask, titleOf } from './task-draft.ts'
+import { createOnce, titleOf } from './task-draft.ts'
 import { viewTask } from './task-view.ts'
 import { requireTask } from './tasks.ts'
 
@@ -40,6 +39,9 @@ export async function sendMessage(
   const id = makeId('task', plane.clock.now())
   const { text, now = false, hold = false } = body
   if (now && hold) throw new Problem('contradiction', 'a message cannot be said now and be held')
+  // Nothing is kept of words that were said: a repeat could not be told from saying them again.
+  if (now && idempotencyKey !== null)
+    throw new Problem('contradiction', 'an Idempotency-Key does not go with now; leave out one of them')
   return plane.store.run(function* (tx) {
     const named = yield* requireTask(tx, caller.teamId, params.id)
     if (now) {
@@ -48,8 +50,8 @@ export async function sendMessage(
       return { delivered: 'now' as const, task: viewTask(atWork) }
     }
     const request = { prompt: text, continueFrom: { task: named.task.id, mode: 'extend' as const }, hold }
-    const draft = yield* draftTask(tx, { id, caller, body: request, idempotencyKey })
-    return { delivered: 'queued' as const, task: viewTask((yield* createTask(tx, draft)).record) }
+    const { record } = yield* createOnce(tx, { id, caller, body: request, idempotencyKey })
+    return { delivered: 'queued' as const, task: viewTask(record) }
   })
 }
 

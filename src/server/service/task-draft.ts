@@ -8,7 +8,8 @@ import { limits } from '../../protocol/names.ts'
 import type { TaskCreate } from '../../protocol/task.ts'
 import { defaultStallMs } from '../../protocol/task.ts'
 import type { NewTask, TaskRecord, TaskSpec, Tx, Work } from '../../store/port.ts'
-import { getTask, tasksAmong } from '../../store/tasks.ts'
+import type { Created } from '../../store/tasks.ts'
+import { createTask, getTask, madeBefore, tasksAmong } from '../../store/tasks.ts'
 import type { Caller } from '../plane.ts'
 import { taskTimeouts } from '../settings.ts'
 import { attached } from './attachments.ts'
@@ -24,8 +25,24 @@ export interface Draft {
   readonly idempotencyKey: string | null
 }
 
+/**
+ * Stores a task, once per Idempotency-Key: a repeat gives the first one, whatever has become of what it names since. `refuse` may throw for a
+ * task that is really new. Throws what `draftTask` does, and `idempotency_conflict`.
+ */
+export function* createOnce(tx: Tx, draft: Draft, refuse: (given: NewTask) => void = () => {}): Work<Created> {
+  const made = yield* madeBefore(tx, draft.caller.teamId, idempotencyOf(draft))
+  if (made !== null) return made
+  const given = yield* draftTask(tx, draft)
+  refuse(given)
+  return yield* createTask(tx, given)
+}
+
+function idempotencyOf({ idempotencyKey: key, body }: Draft): NewTask['idempotency'] {
+  return key === null ? null : { key, bodyHash: cidOfJson(body) }
+}
+
 /** Turns a checked body into a new task. Throws Problem: `unknown_*`, `contradiction`, `too_large`, `hops_exceeded`, `invalid_request`. */
-export function* draftTask(tx: Tx, draft: Draft): Work<NewTask> {
+function* draftTask(tx: Tx, draft: Draft): Work<NewTask> {
   const { id, caller } = draft
   const earlier = yield* continuing(tx, caller.teamId, draft.body)
   const body = earlier?.body ?? draft.body
@@ -63,7 +80,7 @@ export function* draftTask(tx: Tx, draft: Draft): Work<NewTask> {
     causeId: body.causeId ?? null,
     hops: hopsAfter(cause),
     createdBy: caller.actor,
-    idempotency: draft.idempotencyKey === null ? null : { key: draft.idempotencyKey, bodyHash: cidOfJson(draft.body) },
+    idempotency: idempotencyOf(draft),
     ...(earlier?.sessionKey == null ? {} : { sessionKey: earlier.sessionKey }),
     ...(earlier?.sticky == null ? {} : { stickyDaemon: earlier.sticky }),
   }

@@ -12,12 +12,12 @@ import { listPools } from '../../store/pools.ts'
 import type { TaskRecord, Tx, Work } from '../../store/port.ts'
 import { listProfiles } from '../../store/profiles.ts'
 import { goesOnNow, lockTail } from '../../store/sessions.ts'
-import { getTask, listTasks as storedTasks, createTask as storeTask, taskById } from '../../store/tasks.ts'
+import { getTask, listTasks as storedTasks, taskById } from '../../store/tasks.ts'
 import { transition } from '../../store/transition.ts'
 import type { AskedOf } from '../handler.ts'
 import type { Caller, Plane } from '../plane.ts'
 import { candidateOf } from './daemons.ts'
-import { draftTask } from './task-draft.ts'
+import { createOnce } from './task-draft.ts'
 import { viewTask } from './task-view.ts'
 import { needsFleet, whyNotAtWork } from './why.ts'
 
@@ -28,7 +28,7 @@ export async function createTask(plane: Plane, asked: AskedOf<'createTask'>): Pr
   const { caller, body, idempotencyKey } = asked
   const id = makeId('task', plane.clock.now())
   const create = function* (tx: Tx) {
-    return (yield* storeTask(tx, yield* draftTask(tx, { id, caller, body, idempotencyKey }))).record
+    return (yield* createOnce(tx, { id, caller, body, idempotencyKey })).record
   }
   // One that joins a session looks at what others of that session made: those in the same transaction would not see each other. Attached files are rows that several may touch.
   const joins =
