@@ -86,12 +86,15 @@ test('a setup that the death of the daemon cut short is ended before it runs aga
   const mark = join(field.world.root, 'mark')
   field.world.write(mark, '')
   const script = join(field.world.root, 'setup.sh')
+  const gate = join(field.world.root, 'gate')
   const first = `grep -q begin '${mark}' && { echo again >> '${mark}'; exit 0; }`
-  field.world.write(script, `${first}\necho begin >> '${mark}'\nsleep 7\necho late >> '${mark}'\n`)
+  const late = `while [ -e '${mark}' ] && [ ! -e '${gate}' ]; do sleep 0.05; done\necho late >> '${mark}'`
+  field.world.write(script, `${first}\necho begin >> '${mark}'\n${late}\n`)
   await withRepoFile(field, `setup = ["sh '${script}'"]\n`)
   const host = await field.host('box')
   await trust(field, host.dataDir)
-  const { id } = await field.add(`sleep 8; echo agent >> '${mark}'`, { repo: 'app' })
+  // the agent opens the gate of the first setup and gives it twenty of its looks: were it alive, it would write
+  const { id } = await field.add(`touch '${gate}'; sleep 1; echo agent >> '${mark}'`, { repo: 'app' })
   await field.world.until('setup runs', async () => (readFileSync(mark, 'utf8').includes('begin') ? true : null))
   await host.stop('SIGKILL')
   await field.host('box', { data: host.dataDir })

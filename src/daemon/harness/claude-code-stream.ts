@@ -75,7 +75,7 @@ function initLine(state: ClaudeState, message: Json): Step {
     (server): EventBody => ({
       type: 'notice',
       level: 'warning',
-      message: `The MCP server ${oneLine(String(server.name))} did not start.`,
+      message: `The MCP server ${oneLine(textOf(server.name) ?? 'without a name')} did not start.`,
     }),
   )
   return { state: started, events }

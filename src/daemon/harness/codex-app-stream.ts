@@ -192,12 +192,12 @@ function told(state: CodexAppState, method: string, params: Json): Step | null {
     return { state, events: [{ type: 'notice', level: 'warning', message: oneLine(words, 500) }] }
   }
   if (method === 'model/rerouted') {
-    const message = oneLine(`Codex went from the model ${params.fromModel} to ${params.toModel}.`)
+    const message = oneLine(`Codex went from the model ${textOf(params.fromModel)} to ${textOf(params.toModel)}.`)
     return { state, events: [{ type: 'notice', level: 'warning', message }] }
   }
   if (method !== 'mcpServer/startupStatus/updated') return null
   if (params.status !== 'failed') return { state, events: [] }
-  const message = `The MCP server ${oneLine(String(params.name), 100)} did not start: ${oneLine(textOf(params.error) ?? '', 300)}`
+  const message = `The MCP server ${oneLine(textOf(params.name) ?? 'without a name', 100)} did not start: ${oneLine(textOf(params.error) ?? '', 300)}`
   return { state, events: [{ type: 'notice', level: 'warning', message }] }
 }
 

@@ -96,7 +96,7 @@ function failureIn(state: CodexAppState, turn: Json): Failure | null {
   }
   const error = objectOf(turn.error)
   if (error === null) {
-    const words = state.trouble?.message ?? `Codex ended its turn with ${oneLine(String(turn.status), 40)}`
+    const words = state.trouble?.message ?? `Codex ended its turn with ${oneLine(textOf(turn.status) ?? 'no status', 40)}`
     return failureOf(state.trouble?.class ?? null, words)
   }
   const { kind, words } = errorOf(error)

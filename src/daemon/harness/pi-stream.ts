@@ -46,7 +46,7 @@ function known(state: PiState, line: Json): Step | null {
     case 'agent_settled':
       return settled(state)
     default:
-      return repeated.has(String(line.type)) ? quiet(state) : null
+      return repeated.has(textOf(line.type) ?? '') ? quiet(state) : null
   }
 }
 

@@ -6,6 +6,7 @@ import type { ExitFacts, Harness, Line, Reduced } from '../../../src/daemon/harn
 import type { EventBody } from '../../../src/protocol/events.ts'
 import { eventBody, maxToolOutput } from '../../../src/protocol/events.ts'
 import { playAgent } from '../../fakes/agent-play.ts'
+import { hostileValue, withValue } from './hostile-json.ts'
 import { runInput } from './hosts.ts'
 import type { Endings } from './transcripts.ts'
 
@@ -162,7 +163,7 @@ function roughTests(harness: Harness, endings: Endings): void {
     const texts =
       objects.length === 0 ? endings.success.lines.map((line) => line.text) : objects.map((line) => line.text)
     fc.assert(
-      fc.property(fc.constantFrom(...texts), fc.nat(), fc.jsonValue(), fc.nat(), (text, at, value, which) => {
+      fc.property(fc.constantFrom(...texts), fc.nat(), hostileValue, fc.nat(), (text, at, value, which) => {
         const broken = [text.slice(0, at % (text.length + 1)), withValue(text, value, which)]
         for (const each of broken) {
           const step = harness.reduce(harness.initial(), { stream: 'stdout', text: each }, brief)
@@ -220,21 +221,5 @@ function launchTests(harness: Harness): void {
       const honoured = argv.some((argument) => argument === shown || argument.endsWith(`=${shown}`))
       expect(honoured || notHonoured.some((sentence) => sentence.startsWith(word)), word).toBe(true)
     }
-  })
-}
-
-/** The line with one of its values, anywhere inside, replaced. */
-function withValue(text: string, value: unknown, which: number): string {
-  if (!text.startsWith('{')) return JSON.stringify(value)
-  let count = 0
-  JSON.stringify(JSON.parse(text), (_key, item) => {
-    count += 1
-    return item
-  })
-  let index = -1
-  const chosen = 1 + (which % Math.max(1, count - 1))
-  return JSON.stringify(JSON.parse(text), (_key, item) => {
-    index += 1
-    return index === chosen ? value : item
   })
 }

@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Answer, Ask, Harness, Line, Reduced, RunInput } from '../../../src/daemon/harness/port.ts'
 import { eventBody, maxToolOutput } from '../../../src/protocol/events.ts'
+import { hostileValue, withValue } from './hostile-json.ts'
 import { runInput } from './hosts.ts'
 import { out } from './transcripts.ts'
 
@@ -160,7 +161,7 @@ export function conversationContract(harness: Harness, talk: Talk): void {
     test('values of any shape anywhere in its lines break nothing, and never make a success', () => {
       const lines = [...talk.start, ...talk.work(1), talk.ask(1)].filter((line) => line.stream === 'stdout')
       fc.assert(
-        fc.property(fc.nat(), fc.nat(), fc.jsonValue({ maxDepth: 2 }), (which, place, value) => {
+        fc.property(fc.nat(), fc.nat(), hostileValue, (which, place, value) => {
           let state = harness.initial()
           const bad = which % lines.length
           lines.forEach((line, index) => {
@@ -214,20 +215,5 @@ export function conversationContract(harness: Harness, talk: Talk): void {
       const [err] = out('x')
       expect(act(state, { line: { stream: 'stderr', text: err?.text ?? '' } }).send ?? []).toEqual([])
     })
-  })
-}
-
-/** The line with one of its values, anywhere inside, replaced. */
-function withValue(text: string, value: unknown, which: number): string {
-  let count = 0
-  JSON.stringify(JSON.parse(text), (_key, item) => {
-    count += 1
-    return item
-  })
-  let index = -1
-  const chosen = 1 + (which % Math.max(1, count - 1))
-  return JSON.stringify(JSON.parse(text), (_key, item) => {
-    index += 1
-    return index === chosen ? value : item
   })
 }
