@@ -1,7 +1,7 @@
-// A file of the bench as installed programs run: plain JavaScript with Capstan from `dist`. From `src` each process would hold Node's type
-// stripper, which takes 40 MB and time that nobody has who installs Capstan.
+// A file of the bench as installed programs run: plain JavaScript with Capstan as tsc emits it, since what is shipped is bundled and has no
+// inner files. From `src` each process would hold Node's type stripper, which takes 40 MB and time that nobody has who installs Capstan.
 
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { stripTypeScriptTypes } from 'node:module'
 import { dirname, join, relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -24,6 +24,7 @@ export function shipped(path: string): string {
   )
   done.set(path, to)
   mkdirSync(folder, { recursive: true })
+  for (const script of globSync('**/*.sh', { cwd: source })) cpSync(join(source, script), join(folder, 'src', script))
   const text = stripTypeScriptTypes(readFileSync(path, 'utf8'))
   const placed = text.replace(/(from |import\()'(\.[^']+\.ts)'/g, (_, word: string, name: string) => {
     return `${word}${JSON.stringify(pathToFileURL(placeOf(resolve(dirname(path), name))).href)}`
@@ -34,5 +35,5 @@ export function shipped(path: string): string {
 
 function placeOf(path: string): string {
   if (!path.startsWith(source)) return shipped(path)
-  return join(root, 'dist', relative(source, path).replace(/\.ts$/, '.js'))
+  return join(folder, 'src', relative(source, path).replace(/\.ts$/, '.js'))
 }

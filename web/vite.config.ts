@@ -35,6 +35,7 @@ export default defineConfig({
   build: {
     outDir: join(import.meta.dirname, '../dist/web'),
     emptyOutDir: true,
+    license: { fileName: 'licenses.md' },
     target: 'es2023',
     // Everything is a file of ours: the policy allows no data: scripts or styles.
     assetsInlineLimit: 0,

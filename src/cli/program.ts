@@ -1,6 +1,7 @@
 // argv → one verb: commander is told only of the verb at hand, whose code is then loaded and run.
 
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { Command, CommanderError, Option } from 'commander'
 import { Problem } from '../core/problem.ts'
 import { systemClock } from '../lib/clock.ts'
@@ -8,6 +9,7 @@ import type { Value } from '../lib/config.ts'
 import { camel, readValue } from '../lib/config.ts'
 import type { Env } from '../lib/env.ts'
 import { capstanHome } from '../lib/env.ts'
+import { packageRoot } from '../lib/package-files.ts'
 import { nearest } from '../lib/suggest.ts'
 import type { Context } from './context.ts'
 import { exitCodeOf, exitCodes, failureLines, problemOfSystem } from './exit.ts'
@@ -224,6 +226,6 @@ function exampleText(examples: readonly string[]): string {
 }
 
 function version(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  const text = readFileSync(join(packageRoot, 'package.json'), 'utf8')
   return (JSON.parse(text) as { version: string }).version // our own package.json
 }

@@ -3,6 +3,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { extname, join } from 'node:path'
 import type { Context } from 'hono'
+import { pageFolder } from '../lib/package-files.ts'
 
 export interface WebApp {
   /** The answer for a GET; null: no file and no route of the page. */
@@ -34,16 +35,11 @@ const types: Readonly<Record<string, string>> = {
 
 /** Reads the build; null when there is none, as in a checkout that was never built. */
 export function loadWebApp(): WebApp | null {
-  // beside the server's own files in the package, or in the checkout's dist when run from source
-  const folder = ['../web', '../../dist/web'].map((path) => join(import.meta.dirname, path)).find(isBuild)
-  if (folder === undefined) return null
+  const folder = pageFolder()
+  if (folder === null) return null
   const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => extname(name) in types)
   const files = new Map(names.map((name) => [`/${name.replaceAll('\\', '/')}`, readFile(folder, name)]))
   return { serve: (c) => serve(c, files) }
-}
-
-function isBuild(folder: string): boolean {
-  return existsSync(join(folder, 'index.html'))
 }
 
 function readFile(folder: string, name: string): File {

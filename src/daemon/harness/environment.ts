@@ -1,13 +1,10 @@
 // Which variables reach an agent: an allow-list, what its harness and profile name, the secrets folder, and the marks of the run.
 
 import { dirname, isAbsolute, join, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { packageRoot } from '../../lib/package-files.ts'
 import type { Harness, HostProbe } from './port.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
-
-/** Capstan's own folder: of the package, or of the checkout. */
-export const packageRoot = fileURLToPath(new URL('../../../', import.meta.url)).replace(/\/$/, '')
 
 /** What any program needs to behave as it does in its user's shell: names, or prefixes that end in `*`. */
 const always = [

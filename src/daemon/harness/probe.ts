@@ -4,7 +4,8 @@ import { accessSync, constants, readdirSync, readFileSync, statSync } from 'node
 import { isAbsolute, join } from 'node:path'
 import type { RunUser } from '../../lib/exec.ts'
 import { exec } from '../../lib/exec.ts'
-import { cleanPath, packageRoot } from './environment.ts'
+import { packageRoot } from '../../lib/package-files.ts'
+import { cleanPath } from './environment.ts'
 import type { HostProbe } from './port.ts'
 
 /** A CLI that does not tell its version within this is not usable, ms. */

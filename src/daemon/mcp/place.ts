@@ -3,19 +3,19 @@
 import { createHash, createHmac } from 'node:crypto'
 import { chmodSync, chownSync, lstatSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, extname, join } from 'node:path'
 import { Problem } from '../../core/problem.ts'
 import { writeFileAtomic } from '../../lib/atomic-file.ts'
 import type { RunUser } from '../../lib/exec.ts'
+import { codeFile } from '../../lib/package-files.ts'
 import type { McpBridge } from '../harness/port.ts'
 
 /** sun_path without its NUL: 103 bytes on macOS, 107 on Linux. */
 const longestSocketPath = 103
 
 /** In a checkout Node strips the types of a copy too, if its name says that it has some. */
-const script = import.meta.url.endsWith('.ts')
-  ? { source: new URL('./bridge.ts', import.meta.url), name: 'bridge.mts' }
-  : { source: new URL('./bridge.js', import.meta.url), name: 'bridge.mjs' }
+const source = codeFile('daemon/mcp/bridge')
+const script = { source, name: `bridge.m${extname(source).slice(1)}` }
 
 export interface McpPlace {
   /**

@@ -4,6 +4,7 @@ import { chmodSync, existsSync, lchownSync, mkdirSync, rmSync, statSync, writeFi
 import { basename, dirname, join } from 'node:path'
 import { Problem } from '../../core/problem.ts'
 import { cidOf } from '../../lib/cid.ts'
+import { codeFile } from '../../lib/package-files.ts'
 import { giveFolders } from '../workspace/give.ts'
 import type { Workspace } from '../workspace/port.ts'
 import { homeInside, homePlaces } from './homes.ts'
@@ -13,11 +14,8 @@ import { expandHome, hiddenPlaces, matching, objectStores, parentsInside, readab
 import type { Box, BoxRequest, HostPlaces } from './port.ts'
 import { gateScript, innerPort, startScript } from './scripts.ts'
 
-/** The proxy's script; beside this file in src and in dist, with the ending of this file. */
-export const proxyScript = join(
-  import.meta.dirname,
-  `proxy-process${import.meta.filename.endsWith('.ts') ? '.ts' : '.js'}`,
-)
+/** The proxy's script, a process of its own. */
+export const proxyScript = codeFile('daemon/sandbox/proxy-process')
 
 /** Where a use's box lies. The sandbox sees only its `net`. */
 export function boxFolder(runDir: string, use: BoxRequest['use']): string {

@@ -3,9 +3,10 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { cidOf } from '../../lib/cid.ts'
+import { codeFile } from '../../lib/package-files.ts'
 
-/** The script of this build; beside this file in src and, copied by the build, in dist. */
-const source = join(import.meta.dirname, 'supervisor.sh')
+/** The script of this build. */
+const source = codeFile('daemon/supervisor/supervisor.sh')
 
 /** Copies the script to `<stateDir>/supervisors/<hash>/supervisor.sh` (0700) unless it is there, and returns that path. */
 export function installScript(stateDir: string): string {
