@@ -175,10 +175,13 @@ feed() {
 # pump: stdin.log into the agent. Not `tail -f`: that could not be ended without losing what it holds in hand.
 pump() {
   over= poked= nap= feeding= fed=0
-  trap : TERM HUP
-  trap 'poked=1; [ -z "$nap" ] || kill -KILL "$nap" 2>/dev/null' USR1
+  # Waits until the agent opens its end. A signal that has a handler would end the opening, and with it this shell: of these only USR2
+  # may, which says that there is no agent any more. What a poke would tell is looked for right after.
+  trap '' TERM HUP USR1
   trap 'over=1; for each in $nap $feeding; do kill -KILL "$each" 2>/dev/null; done' USR2
   exec 3>"$dir/stdin.fifo"
+  trap : TERM HUP
+  trap 'poked=1; [ -z "$nap" ] || kill -KILL "$nap" 2>/dev/null' USR1
   while [ -z "$over" ]; do
     poked= at_end=
     [ -e "$dir/stdin.end" ] && at_end=1

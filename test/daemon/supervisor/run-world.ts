@@ -2,7 +2,7 @@
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { ContainmentChoice } from '../../../src/daemon/supervisor/containment/port.ts'
 import { type Look, look, type RunHandle, type RunStart, startRun } from '../../../src/daemon/supervisor/run.ts'
 import { stopTree } from '../../../src/daemon/supervisor/stop.ts'
@@ -28,7 +28,7 @@ export class RunWorld implements AsyncDisposable {
       env: runEnv,
       cwd: this.dir,
       stdin: { kind: 'null' },
-      marker: `att_test${process.pid}x${this.#count}x${Date.now()}`,
+      marker: `att_${basename(this.dir)}x${this.#count}`, // worlds of concurrent tests begin in the same millisecond
       deadlineAt: null,
       orphanAfterMs: null,
       graceMs: 1_000,

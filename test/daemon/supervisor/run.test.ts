@@ -1,7 +1,7 @@
 // Starting, feeding and looking at a run, with real processes.
 
 import { createHash } from 'node:crypto'
-import { chmodSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import {
@@ -21,6 +21,8 @@ import { exec } from '../../../src/lib/exec.ts'
 import { exited, RunWorld, text, until } from './run-world.ts'
 
 const linux = process.platform === 'linux'
+/** Its bit in the masks of /proc: signal 12. */
+const usr2 = 1 << 11
 
 test('the exit code is the agent’s: 0, 3, 126, 127, and 128+n for a signal', async () => {
   await using world = new RunWorld()
@@ -117,6 +119,33 @@ test('an append whose poke was lost is delivered when the next daemon pokes', as
   }, 'the line')
 })
 
+test.runIf(linux)('a poke before the agent has opened its stdin does not end the pump', async () => {
+  await using world = new RunWorld()
+  const pump = /^pump\(\) \{$.*?^\}$/ms.exec(readFileSync(installScript(world.dir), 'utf8'))?.[0]
+  writeFileSync(join(world.dir, 'stdin.log'), '')
+  writeFileSync(join(world.dir, 'stdin.end'), '')
+  const script = [
+    pump,
+    'attended() { :; }',
+    `dir='${world.dir}'; mkfifo "$dir/stdin.fifo"; trap '' USR1; pump & echo $! >"$dir/pid"; wait; echo ended`,
+  ].join('\n')
+  const env = { PATH: '/usr/bin:/bin' }
+  const ran = exec('/bin/sh', ['-c', script], { env, timeoutMs: 15_000 })
+  const pid = () => (existsSync(join(world.dir, 'pid')) ? Number(readFileSync(join(world.dir, 'pid'), 'utf8')) : 0)
+  const caught = () => /^SigCgt:\s+(\w+)/m.exec(readFileSync(`/proc/${pid()}/status`, 'utf8'))?.[1] ?? '0'
+  await until(
+    () => pid() > 0 && (Number.parseInt(caught().slice(-4), 16) & usr2) !== 0,
+    'the pump to wait for the agent',
+  )
+  for (let n = 0; n < 20; n += 1) {
+    for (const signal of ['SIGUSR1', 'SIGTERM', 'SIGHUP'] as const) process.kill(pid(), signal)
+    await systemClock.sleep(5)
+  }
+  const agent = await exec('/bin/cat', [join(world.dir, 'stdin.fifo')], { env, timeoutMs: 15_000 })
+  expect([agent.code, agent.timedOut]).toEqual([0, false])
+  expect(await ran).toMatchObject({ code: 0, stderr: '' })
+})
+
 test('an agent that ends without reading its stdin leaves no pump, ticker or sleep behind', async () => {
   await using world = new RunWorld()
   const handle = await world.sh('exit 5', { stdin: { kind: 'pipe', text: 'x'.repeat(500_000) } })
@@ -176,7 +205,7 @@ test.concurrent('the deadline is enforced without a daemon: the tree is ended, s
 
 test.concurrent('a deadline moved away in time does not end the run', async () => {
   await using world = new RunWorld()
-  const handle = await world.sh('sleep 2.5; echo done', { deadlineAt: Date.now() + 1_500 })
+  const handle = await world.sh('sleep 4.5; echo done', { deadlineAt: Date.now() + 3_000 })
   setDeadline(handle.runDir, null)
   expect((await exited(handle)).cause).toBe('exited')
   expect(text(handle, 'stdout.log')).toBe('done\n')
