@@ -96,7 +96,7 @@ export async function converse(input: Converse): Promise<Conversed> {
   const timer = setTimeout(() => {
     timedOut = true
     killAll()
-  }, input.timeoutMs ?? 15_000)
+  }, input.timeoutMs ?? 45_000)
   const exit = await new Promise<ExitFacts>((resolve, reject) => {
     child.once('error', reject)
     child.once('close', (code, signal) => resolve({ code, signal }))

@@ -117,7 +117,7 @@ describe.skipIf(withoutPostgres)('three replicas', () => {
         (await world.task(id))?.attempts.every((attempt) => attempt.endedAt !== null),
       )
     }
-    expect(Date.now() - began).toBeLessThan(5_000)
+    expect(Date.now() - began).toBeLessThan(15_000)
     world.machine.write(gate, '')
     expect(await Promise.all(following)).toEqual(Array.from({ length: 3 }, () => ['early', 'late']))
   })
@@ -162,7 +162,7 @@ describe.skipIf(withoutPostgres)('three replicas', () => {
           await stopped
           await world.startReplica(first.port)
         }
-        expect(slowest.ms).toBeLessThan(5_000)
+        expect(slowest.ms).toBeLessThan(15_000)
         await audit(await load.stop())
       }
     },

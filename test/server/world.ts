@@ -122,6 +122,7 @@ interface Pushed {
   readonly body: unknown
 }
 
+const noRoomTold = { freeDiskBytes: null, freeMemoryBytes: null }
 const defaultKey = 'key-0123456789-0123456789'
 
 /** One socket of a daemon that a test plays. */
@@ -174,8 +175,12 @@ export class FakeDaemon {
     return this.ask('claim', { max, waitMs, taskId })
   }
 
-  beat(runs: readonly RunReport[] = [], draining = false) {
-    return this.ask('heartbeat', { runs: [...runs], draining, freeDiskBytes: null, freeMemoryBytes: null })
+  beat(
+    runs: readonly RunReport[] = [],
+    draining = false,
+    room: Pick<FromDaemonBody<'heartbeat'>, 'freeDiskBytes' | 'freeMemoryBytes'> = noRoomTold,
+  ) {
+    return this.ask('heartbeat', { runs: [...runs], draining, ...room })
   }
 
   close(): Promise<unknown> {
@@ -237,7 +242,7 @@ export function texts(from: number, to: number) {
 export async function until<T>(
   look: () => T | Promise<T>,
   what = 'the condition',
-  limitMs = 8_000,
+  limitMs = 30_000,
 ): Promise<NonNullable<T>> {
   const end = Date.now() + limitMs
   while (true) {

@@ -72,7 +72,7 @@ export function text(handle: RunHandle, name: string): string {
 export async function until(
   condition: () => boolean | Promise<boolean>,
   what: string,
-  timeoutMs = 15_000,
+  timeoutMs = 45_000,
 ): Promise<void> {
   const end = performance.now() + timeoutMs
   while (!(await condition())) {

@@ -50,7 +50,7 @@ describe('checks', () => {
     let stopped = 0
     const checks = [
       { name: 'hung', command: 'echo begun; sleep 60 & sleep 60' },
-      { name: 'leaves', command: 'sleep 3 & echo started' },
+      { name: 'leaves', command: 'sleep 60 & echo started' },
     ]
     const stopTree = async () => {
       stopped += 1
@@ -58,7 +58,7 @@ describe('checks', () => {
     const began = systemClock.monotonic()
     const more = { timeoutMs: 300, treeId: workspace.baseTree, stopTree }
     const { outcomes, passed } = await runChecks(workspace, checks, { ...options, ...more })
-    expect(systemClock.monotonic() - began).toBeLessThan(2_500)
+    expect(systemClock.monotonic() - began).toBeLessThan(30_000)
     expect(passed).toBe(false)
     expect(outcomes[0]).toMatchObject({ exitCode: null, outputTail: 'begun\n\nended after 0.3 s' })
     expect(outcomes[1]).toMatchObject({ exitCode: 0, outputTail: 'started\n' })
