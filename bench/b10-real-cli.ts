@@ -13,7 +13,7 @@ import type { Bench } from './bench.ts'
 import type { Figure, Line } from './figure.ts'
 import { compare } from './figure.ts'
 import { Host } from './host.ts'
-import { interleaved, median, millis, type Sample, until } from './measure.ts'
+import { interleaved, median, millis, type Sample } from './measure.ts'
 
 export const realCli: Figure = { id: 'B10', title: 'A real agent CLI: Codex, scripted model', run }
 
@@ -75,6 +75,7 @@ async function bareRun({ bench, home, env }: Bare): Promise<number> {
     autonomy: 'full',
     maxTurns: null,
     sessionRef: null,
+    trusted: true,
     asRoot: process.getuid?.() === 0,
     env: { HOME: home },
     mcp: null,
@@ -95,11 +96,13 @@ async function capstanRun(host: Host): Promise<number> {
   return await millis(async () => {
     const body = { prompt, harness: 'codex', workspace: { mode: 'scratch' as const } }
     const { id } = await host.client.call('createTask', { body })
-    const ended = async () => {
-      const task = await host.task(id)
+    // As a client waits: looking again and again would take a core from the agent.
+    for await (const followed of host.client.follow(id)) {
+      if (followed.type !== 'task') continue
+      const { task } = followed
       if (task.state === 'failed') throw new Error(`the task failed: ${task.attempts.at(-1)?.detail}`)
-      return task.state === 'completed' ? task : null
+      if (task.endedAt !== null) return
     }
-    await until('the end of the task', ended, 60_000)
+    throw new Error(`the stream of ${id} ended before the task`)
   })
 }

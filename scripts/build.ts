@@ -10,8 +10,9 @@ const root = join(import.meta.dirname, '..')
 const dist = join(root, 'dist')
 
 rmSync(dist, { recursive: true, force: true })
-// agents start a copy of this file, so it must not share a chunk with another
+// runs start copies of these files, so each must not share a chunk with another
 await bundle(['daemon/mcp/bridge'])
+await bundle(['daemon/mcp/caller'])
 await bundle(['main', 'daemon/sandbox/proxy-process'])
 for (const path of globSync('src/**/*.sh', { cwd: root })) {
   const target = join(dist, path.replace(/^src\//, ''))

@@ -3,6 +3,7 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router'
 import { Board } from './board/board.tsx'
 import { readFilter } from './board/filter.ts'
+import { readSection } from './manage/sections.ts'
 import { Missing } from './shell/missing.tsx'
 import { Shell } from './shell/shell.tsx'
 
@@ -53,6 +54,7 @@ const fleet = createRoute({
 const manage = createRoute({
   getParentRoute: () => root,
   path: '/manage',
+  validateSearch: readSection,
   component: lazyRouteComponent(() => import('./manage/manage.tsx'), 'Manage'),
 })
 

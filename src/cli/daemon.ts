@@ -7,11 +7,13 @@ import type { RunningDaemon } from '../daemon/daemon.ts'
 import type { Transport } from '../daemon/link/dial.ts'
 import { camelValues } from '../lib/config.ts'
 import { keepHeapSmall } from '../lib/heap.ts'
+import { closeInherited } from '../lib/inherited.ts'
 import { type Log, makeLog } from '../lib/log.ts'
 import type { Connection } from './connection.ts'
 import { readConnection, useProxies } from './connection.ts'
 import type { Context } from './context.ts'
 import { type DaemonFlags, resolveDaemonOptions } from './daemon-options.ts'
+import { leaseOf, pollOf } from './daemon-pace.ts'
 import { dataDirOf, forgetRunning, writeRunning } from './data-dir.ts'
 import { failureLines } from './exit.ts'
 import type { batchOptions, daemonOptions, onceOptions, settingsOfDaemon } from './host/options.ts'
@@ -113,6 +115,7 @@ export async function startHere(
   await useProxies(context.env, connection.url)
   const { startDaemon } = await import('../daemon/daemon.ts')
   requireOnly(settings.only ?? {})
+  closeInherited() // files such as /dev/fd/63 have been read by now; an agent would find them open
   return startDaemon({
     serverUrl: connection.url,
     token: connection.daemonToken ?? connection.token,
@@ -133,6 +136,11 @@ export async function startHere(
     maxAgents: settings.maxAgents ?? null,
     minFreeDiskBytes: settings.minFreeDisk === undefined ? null : settings.minFreeDisk * 1e9,
     heartbeatIntervalMs: settings.heartbeatInterval ?? null,
+    leaseTtlMs: leaseOf(settings) ?? null,
+    maxBatchSize: settings.maxBatchSize ?? null,
+    ...pollOf(settings),
+    warmSessionTtlMs: settings.warmSessionTtl ?? null,
+    correlationId: settings.correlationId ?? null,
     checkpointIntervalMs: settings.checkpointInterval ?? null,
     flushIntervalMs: settings.flushInterval ?? null,
     runAs: settings.runAs ?? null,

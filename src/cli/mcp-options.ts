@@ -8,5 +8,6 @@ export const mcp = verb({
   options: none,
   examples: ['capstan mcp'],
   stays: true,
+  json: false,
   load: async () => (await import('./mcp.ts')).runMcp,
 })

@@ -91,7 +91,7 @@ function verbCommand(verb: VerbSpec, above: readonly string[], start: Start): Co
     command.argument(optional === true ? `[${shown}]` : `<${shown}>`, summary)
   }
   for (const option of verb.options) for (const each of commanderOptions(option)) command.addOption(each)
-  command.option('--json', 'Print JSON')
+  if (verb.json) command.option('--json', 'Print JSON')
   return command.action(async () => {
     start.hint = `see: capstan ${[...above, verb.name, '--help'].join(' ')}`
     const options = readOptions(verb.options, command)

@@ -22,6 +22,8 @@ export interface Serve {
   readonly reconnectGrace?: number
   readonly dispatchTimeout?: number
   readonly heartbeatInterval?: number
+  readonly retention?: number
+  readonly auditRetention?: number
 }
 
 /** Throws `configuration` when the port is taken, the data folder cannot be written, or options contradict each other. */
@@ -78,12 +80,14 @@ function unwritable(dataDir: string, cause: unknown): Problem {
 }
 
 function settingsOf(options: Serve): Partial<ServerSettings> {
-  const { leaseTtl, reconnectGrace, dispatchTimeout, heartbeatInterval } = options
+  const { leaseTtl, reconnectGrace, dispatchTimeout, heartbeatInterval, retention, auditRetention } = options
   return {
     ...(leaseTtl === undefined ? {} : { leaseTtlMs: leaseTtl }),
     ...(reconnectGrace === undefined ? {} : { reconnectGraceMs: reconnectGrace }),
     ...(dispatchTimeout === undefined ? {} : { dispatchTimeoutMs: dispatchTimeout }),
     ...(heartbeatInterval === undefined ? {} : { heartbeatIntervalMs: heartbeatInterval }),
+    ...(retention === undefined ? {} : { housekeepingAgeMs: retention }),
+    ...(auditRetention === undefined ? {} : { auditAgeMs: auditRetention }),
   }
 }
 

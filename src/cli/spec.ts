@@ -46,6 +46,8 @@ export interface VerbSpec {
   readonly aliases: readonly string[]
   /** Runs until told to stop, and deals with signals itself. */
   readonly stays: boolean
+  /** It can print JSON instead of words. */
+  readonly json: boolean
   run(args: readonly string[], options: Readonly<Record<string, Value>>, context: Context): Promise<number | undefined>
 }
 
@@ -72,6 +74,8 @@ interface VerbInput<O extends readonly OptionSpec[]> {
   readonly examples: readonly string[]
   readonly aliases?: readonly string[]
   readonly stays?: true
+  /** False where what it prints is of a form already. */
+  readonly json?: false
   load(): Promise<Action<O>>
 }
 
@@ -85,6 +89,7 @@ export function verb<const O extends readonly OptionSpec[]>(input: VerbInput<O>)
     examples: input.examples,
     aliases: input.aliases ?? [],
     stays: input.stays ?? false,
+    json: input.json ?? true,
     async run(args, options, context) {
       const act = await input.load()
       // the parser read each option by this verb's table, so the record has that shape

@@ -31,7 +31,10 @@ export async function runUp(given: Up, context: Context): Promise<number> {
   const running = await whoRuns(dataDir, context)
   if (running !== null) return join(running, { dataDir, options, context })
   // what is wrong with the settings or a named repository is told before anything starts
-  const settings = camelValues<typeof settingsOfDaemon>(resolveDaemonOptions(given.options, context))
+  // the lease is then the server's own, for every host
+  const { leaseTtl: _, ...settings } = camelValues<typeof settingsOfDaemon>(
+    resolveDaemonOptions(given.options, context),
+  )
   await chooseWorkspaces(settings, context)
   const log = makeLog(context.env.CAPSTAN_LOG ?? 'warn')
   const server = await serve(

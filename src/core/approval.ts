@@ -25,6 +25,13 @@ export function ruleFor(command: string | null, rules: readonly ApprovalRule[]):
   return rules.find((rule) => rule.executable === executable && fits(rule, args)) ?? null
 }
 
+/** As `ruleFor`, for a program that is started with exactly these words: no shell reads them, so they may be any but a zero byte. */
+export function ruleForWords(words: readonly string[], rules: readonly ApprovalRule[]): ApprovalRule | null {
+  const [executable, ...args] = words
+  if (words.some((word) => word.includes('\0'))) return null
+  return rules.find((rule) => rule.executable === executable && fits(rule, args)) ?? null
+}
+
 /** The rule as a person reads it in the transcript. */
 export function describeRule({ executable, argsPrefix = [], argsExcludes = [] }: ApprovalRule): string {
   const without = argsExcludes.length === 0 ? '' : `, without ${argsExcludes.join(' or ')}`

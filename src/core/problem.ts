@@ -120,6 +120,11 @@ export const problems = {
     title: "The host's policy refuses this",
     remedy: "Change the named rule in the host's policy.toml, or ask less.",
   },
+  not_on_host: {
+    status: 422,
+    title: 'This is not run outside the sandbox',
+    remedy: 'Do it inside, or go on without it.',
+  },
   relay_unavailable: {
     status: 422,
     title: 'The harness cannot relay approvals',

@@ -29,6 +29,8 @@ export interface Offer {
   readonly harnesses: readonly string[]
   /** Those of them that are chosen for a task that names none; a shell is not, a prompt is no script. */
   readonly unnamed: readonly string[]
+  /** By slug: the harness that a repository's own file names for tasks that name none. Absent: no repository does. */
+  readonly repoHarness?: Readonly<Record<string, string>>
   /** Profiles the daemon serves, in its priority order; empty means the built-in default. */
   readonly profiles: readonly OfferedProfile[]
   /** Requirement fields the daemon insists on, such as `role=qa`. */
@@ -113,11 +115,15 @@ export function meets(need: Need, needs: Requirements, offer: Offer): boolean {
   }
 }
 
-/** A task that names neither harness nor profile needs one that is chosen unasked; a profile's own harness is judged with the profile. */
+/**
+ * A task that names neither harness nor profile needs one that its repository names or that is chosen unasked; a profile's own harness is judged
+ * with the profile. The repository's word is of its newest commit, and another base may say otherwise: so it opens a way and closes none.
+ */
 function harnessMet(needs: Requirements, offer: Offer): boolean {
   if (needs.harness !== null) return offer.harnesses.includes(needs.harness)
   const byProfile = offer.profiles.some((profile) => profile.harness !== null && profileFits(needs, offer, profile))
-  return byProfile || offer.unnamed.length > 0
+  const ofRepo = needs.repo === null ? undefined : offer.repoHarness?.[needs.repo]
+  return byProfile || offer.unnamed.length > 0 || (ofRepo !== undefined && offer.harnesses.includes(ofRepo))
 }
 
 function profilesMet(needs: Requirements, offer: Offer): boolean {

@@ -11,6 +11,10 @@ export interface ClaimingOptions {
   readonly link: Link
   readonly clock: Clock
   readonly log: Log
+  /** After a claim that failed the next is asked after `firstMs`, then twice as late each time, up to `mostMs`. */
+  readonly poll: { readonly firstMs: number; readonly mostMs: number }
+  /** Only tasks that carry it. */
+  readonly correlationId: string | null
   /** Places to fill now; 0 while draining or short of disk. */
   free(): number
   onAssigned(assignment: Assignment): void
@@ -19,13 +23,14 @@ export interface ClaimingOptions {
 /** How long the server may hold a claim; well under what proxies cut. */
 const holdMs = 25_000
 const replyMs = holdMs + 15_000
-/** A failed claim is asked again after this: an error is not an empty queue. */
-const againMs = 1_000
+/** A failed claim is asked again: an error is not an empty queue. */
+export const defaultPoll = { firstMs: 2_000, mostMs: 30_000 } as const
 
 export class Claiming {
   readonly #options: ClaimingOptions
   readonly #changed = new Wake()
   #asked = 0
+  #failures = 0
 
   constructor(options: ClaimingOptions) {
     this.#options = options
@@ -61,15 +66,21 @@ export class Claiming {
    * named task is not there or has ended: asking again would change nothing.
    */
   async ask({ waitMs, taskId }: { waitMs: number; taskId: string | null }): Promise<number | null> {
-    const { link, clock, log, free, onAssigned } = this.#options
+    const { link, clock, log, free, onAssigned, poll, correlationId } = this.#options
     try {
-      const { assignments } = await link.request('claim', { max: Math.max(1, free()), waitMs, taskId }, waitMs + 15_000)
+      const { assignments } = await link.request(
+        'claim',
+        { max: Math.max(1, free()), waitMs, taskId, correlationId },
+        waitMs + 15_000,
+      )
+      this.#failures = 0
       for (const assignment of assignments) onAssigned(assignment)
       return assignments.length
     } catch (error) {
       if (taskId !== null && isOver(error, taskId)) throw error
       log.debug({ reason: error instanceof Error ? error.message : String(error) }, 'claim not answered')
-      await clock.sleep(againMs)
+      await clock.sleep(Math.min(poll.mostMs, poll.firstMs * 2 ** this.#failures))
+      this.#failures = Math.min(30, this.#failures + 1)
       return null
     }
   }

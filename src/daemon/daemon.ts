@@ -88,7 +88,8 @@ async function startLocked(options: DaemonOptions, state: StateFolder, unlock: (
     secrets,
     quota,
     author: identity.author,
-    authorInRuns: identity.named,
+    authorInRuns: identity.named || identity.author.signing !== undefined,
+    forge: identity.forge,
     containment: await chooseContainment(clock),
     sandbox,
     places: { dataDir: options.dataDir, capstanHome: home, secretDir: options.secretDir },
@@ -98,6 +99,8 @@ async function startLocked(options: DaemonOptions, state: StateFolder, unlock: (
     graceMs,
     checkpointIntervalMs: options.checkpointIntervalMs ?? null,
     flushMs: options.flushIntervalMs,
+    leaseTtlMs: options.leaseTtlMs ?? null,
+    warmSessionTtlMs: options.warmSessionTtlMs ?? null,
   }
   const loops = new Loops({ options, state, client, offering, retention, deps })
   const release = () => {

@@ -2,8 +2,10 @@
 
 import { join } from 'node:path'
 import type { Client } from '../client/client.ts'
+import type { Clock } from '../core/clock.ts'
 import { readPlain } from '../lib/plain-file.ts'
 import type { FromDaemonBody, FromDaemonReply } from '../protocol/link.ts'
+import type { Journal } from './journal/journal.ts'
 import type { OutboxKind } from './journal/outbox-rows.ts'
 import type { Link } from './link/link.ts'
 import { conversationPathOf } from './run/carried.ts'
@@ -12,6 +14,8 @@ import { patchPathOf } from './run/finish.ts'
 export interface DeliveryDeps {
   readonly link: Link
   readonly client: Client
+  readonly journal: Journal
+  readonly clock: Clock
   /** The folder of all runs. */
   readonly runs: string
 }
@@ -27,7 +31,16 @@ export async function deliverMessage<K extends OutboxKind>(
     await upload(deps, patchPathOf(runDir), body.evidence?.diffCid ?? null)
     await upload(deps, conversationPathOf(runDir), 'sessionCid' in body ? (body.sessionCid ?? null) : null)
   }
-  return deps.link.request(kind, body)
+  return deps.link.request(kind, 'openForMs' in body ? { ...body, openForMs: leftOf(deps, body) } : body)
+}
+
+/** What is left of a person's time: a request may have waited for the link, or be told again. */
+function leftOf(
+  { journal, clock }: DeliveryDeps,
+  { attemptId, requestId, openForMs }: FromDaemonBody<'request'>,
+): number {
+  const until = journal.talk.until(attemptId, requestId)
+  return until === null ? openForMs : Math.max(1, Math.min(openForMs, until - clock.now()))
 }
 
 /** Content addressed: sending it again changes nothing. */

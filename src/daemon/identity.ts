@@ -10,14 +10,17 @@ import { readFileIfThere, writeFileAtomic } from '../lib/atomic-file.ts'
 import type { Env } from '../lib/env.ts'
 import { messageOf } from '../lib/error-text.ts'
 import type { GitAuthor } from '../lib/git.ts'
+import { minSecretLength } from '../lib/redact.ts'
 import { hostAuthor } from './host-author.ts'
+import type { Forge } from './hostexec/forge.ts'
 
 export interface Identity {
   /** With its key, where it has one. */
   readonly author: GitAuthor
   /** The file says who its author is: the agents' own commits are then by that author too. */
   readonly named: boolean
-  readonly forgeToken: string | null
+  /** For git and gh that are started on the host for an agent. */
+  readonly forge: Forge | null
 }
 
 const oneLine = z
@@ -30,7 +33,17 @@ const table = z.strictObject({
   signing: z
     .strictObject({ format: z.enum(['ssh', 'gpg']).default('ssh'), key: z.string().min(1).max(1_024) })
     .optional(),
-  forgeToken: z.string().min(1).max(1_024).optional(),
+  forgeToken: z
+    .string()
+    .min(minSecretLength, `at least ${minSecretLength} characters: a shorter one cannot be kept out of transcripts`)
+    .max(1_024)
+    .regex(/^[\x21-\x7e]+$/, 'one word')
+    .optional(),
+  forgeHost: z
+    .string()
+    .max(260)
+    .regex(/^[A-Za-z0-9.-]+(?::\d{1,5})?$/, 'a host such as github.com or git.example.org:8443, without https://')
+    .optional(),
 })
 export type IdentityFile = z.infer<typeof table>
 
@@ -55,7 +68,7 @@ export async function readIdentity(place: IdentityPlace): Promise<Identity> {
   return {
     author: { ...author, ...signing },
     named: given?.author !== undefined,
-    forgeToken: given?.forgeToken ?? null,
+    forge: given?.forgeToken === undefined ? null : { token: given.forgeToken, host: given.forgeHost ?? null },
   }
 }
 

@@ -7,24 +7,25 @@ import type { FromDaemonBody, FromDaemonReply } from '../protocol/link.ts'
 import { protocolVersion } from '../protocol/link.ts'
 import type { Boot } from './boot.ts'
 import { beginBoot } from './boot.ts'
-import { Claiming } from './claiming.ts'
+import { Claiming, defaultPoll } from './claiming.ts'
 import { deliverMessage } from './delivery.ts'
 import type { Ended } from './errand.ts'
 import { asOurs, exitCodeOf } from './exit-code.ts'
 import { Cleaning } from './gc/cleaning.ts'
 import type { Retention } from './gc/retention.ts'
 import { Heartbeat } from './heartbeat.ts'
-import { defaultMaxAgents, platformName, roomAt } from './host.ts'
+import { defaultMaxAgents, roomAt } from './host.ts'
 import { watchJumps } from './jump.ts'
+import type { Acted } from './link/link.ts'
 import { Link } from './link/link.ts'
 import type { Push } from './link/wire.ts'
 import { toolsHost } from './mcp/serve-tools.ts'
+import { offerOf } from './offer.ts'
 import type { Offering } from './offering.ts'
 import type { DaemonOptions } from './options.ts'
 import type { Sender } from './outbox/sender.ts'
 import { sendOutbox } from './outbox/sender.ts'
 import { withheld } from './outbox/withheld.ts'
-import { offeredTypes } from './policy.ts'
 import type { RunDeps } from './run/deps.ts'
 import type { Given } from './run/inbox.ts'
 import { givenBy } from './run/inbox.ts'
@@ -74,7 +75,7 @@ export class Loops {
 
   constructor(input: LoopsInput) {
     this.#input = input
-    const { options, client, state, deps } = input
+    const { options, state, deps } = input
     const { clock, log } = options
     this.#boot = beginBoot(state, clock.now())
     this.#systemd = systemdOf(options)
@@ -102,7 +103,7 @@ export class Loops {
       link: this.#link,
       clock,
       log,
-      intervalMs: () => options.heartbeatIntervalMs ?? this.#heartbeatMs,
+      intervalMs: () => this.#beatMs(),
       body: () => this.#beat(),
       onReply: (reply) => this.#onBeat(reply),
     })
@@ -110,27 +111,15 @@ export class Loops {
       link: this.#link,
       clock,
       log,
+      poll: {
+        firstMs: options.pollIntervalMs ?? defaultPoll.firstMs,
+        mostMs: options.maxPollIntervalMs ?? defaultPoll.mostMs,
+      },
+      correlationId: options.correlationId ?? null,
       free: () => this.#free(),
       onAssigned: (one) => this.#runs.take(one),
     })
-    this.#sender = sendOutbox({
-      journal: deps.journal,
-      send: async (kind, body) => {
-        if ('reason' in body && body.reason === 'quota') await this.#offerQuota()
-        return deliverMessage({ link: this.#link, client, runs: state.runs }, kind, withheld(deps.policy.upload, body))
-      },
-      onLost: (attemptId, detail) => this.#runs.reconcile({ lost: [{ attemptId, detail }], cancelled: [] }),
-      onNotAsked: (attemptId, requestId) => this.#runs.deny(attemptId, requestId),
-      onAcknowledged: (attemptId, kind) => {
-        if (kind === 'request' || kind === 'withdraw') return
-        this.#runs.delivered(attemptId)
-        this.#cleaning.delivered(attemptId)
-        this.#heartbeat.nudge() // the server's count of what runs here is of the last beat
-      },
-      clock,
-      log,
-      signal: this.#stop.signal,
-    })
+    this.#sender = this.#outbox()
     this.#cleaning = new Cleaning({
       dataDir: options.dataDir,
       stateDir: state.dir,
@@ -139,6 +128,31 @@ export class Loops {
       log,
       short: () => roomAt(options.dataDir, options.minFreeDiskBytes).shortOf !== null,
       checkpoint: () => this.#runs.checkpointAll(),
+    })
+  }
+
+  #outbox(): Sender {
+    const { options, client, state, deps } = this.#input
+    const { clock, log } = options
+    return sendOutbox({
+      journal: deps.journal,
+      send: async (kind, body) => {
+        if ('reason' in body && body.reason === 'quota') await this.#offerQuota()
+        const through = { link: this.#link, client, runs: state.runs, journal: deps.journal, clock }
+        return deliverMessage(through, kind, withheld(deps.policy.upload, body))
+      },
+      onLost: (attemptId, detail) => this.#runs.reconcile({ lost: [{ attemptId, detail }], cancelled: [] }),
+      batchSize: (attemptId) => this.#runs.settingsOf(attemptId)?.maxBatchSize ?? options.maxBatchSize ?? undefined,
+      onNotAsked: (attemptId, requestId) => this.#runs.deny(attemptId, requestId),
+      onAcknowledged: (attemptId, kind) => {
+        if (kind === 'request' || kind === 'withdraw' || kind === 'unsaid') return
+        this.#runs.delivered(attemptId)
+        this.#cleaning.delivered(attemptId)
+        this.#heartbeat.nudge() // the server's count of what runs here is of the last beat
+      },
+      clock,
+      log,
+      signal: this.#stop.signal,
     })
   }
 
@@ -155,9 +169,9 @@ export class Loops {
     this.#runs.recover()
     this.#own(this.#terminals.sweep(this.#runs.ids), 'terminals')
     this.#own(this.#keepLink(), 'link')
+    this.#own(this.#tend(signal), 'tending') // before there is a server: the agents of an earlier start go on meanwhile
     const daemonId = await this.#registered.promise
     this.#own(this.#heartbeat.keep(signal), 'heartbeat')
-    this.#own(this.#tend(signal), 'tending')
     this.#own(
       watchJumps(options.clock, signal, (ms) => this.#jumped(ms)),
       'watching the clock',
@@ -217,28 +231,8 @@ export class Loops {
 
   #registration(): FromDaemonBody<'register'> {
     const { options, state, offering } = this.#input
-    const { repos, harnesses, profiles } = offering.parts
-    const room = roomAt(options.dataDir, options.minFreeDiskBytes)
-    const offer = {
-      hostId: state.hostId,
-      name: state.name,
-      version: options.version,
-      platform: platformName(),
-      pid: process.pid,
-      identity: options.identity,
-      pool: options.pool,
-      roles: [...options.roles],
-      repos: [...repos],
-      harnesses: [...harnesses],
-      profiles: [...profiles],
-      labels: [...options.labels],
-      types: [...offeredTypes(options.types, this.#input.deps.policy)],
-      only: { ...options.only },
-      maxAgents: this.#maxAgents,
-      freeDiskBytes: room.freeDiskBytes,
-      freeMemoryBytes: room.freeMemoryBytes,
-      shortOf: room.shortOf,
-    }
+    const host = { options, state, parts: offering.parts, policy: this.#input.deps.policy }
+    const offer = offerOf({ ...host, maxAgents: this.#maxAgents })
     const { id: bootId, replaces } = this.#boot
     return { protocol: protocolVersion, key: state.key, bootId, replaces, offer, running: this.#runs.reports() }
   }
@@ -246,6 +240,7 @@ export class Loops {
   #onRegistered(reply: FromDaemonReply<'register'>): void {
     this.#heartbeatMs = reply.heartbeatIntervalMs
     this.#runs.reconcile(reply)
+    this.#runs.reconcileRequests(reply.requests)
     for (const assignment of reply.assigned) this.#runs.take(assignment)
     this.#registered.resolve(reply.daemonId)
     this.#sender.poke()
@@ -253,27 +248,24 @@ export class Loops {
     this.#heartbeat.nudge()
   }
 
-  #onPush(push: Push): void {
+  async #onPush(push: Push): Promise<Acted | null> {
     switch (push.type) {
       case 'assigned':
         this.#runs.take(push.body.assignment)
-        break
+        return {}
       case 'cancel':
         this.#runs.cancel(push.body.attemptId)
-        break
+        return {}
       case 'finish':
-        if (!this.#runs.finish(push.body.attemptId, push.body.by)) return
-        break
+        return this.#runs.finish(push.body.attemptId, push.body.by) ? {} : null
       case 'drain':
         this.#setDraining(push.body.on)
         if (!push.body.on && this.#input.deps.quota?.forget() === true) void this.#offerQuota()
-        break
+        return {}
       case 'answer':
       case 'message':
-        this.#give(push.seq, push.body.attemptId, givenBy(push))
-        return
+        return this.#give(push.body.attemptId, givenBy(push))
     }
-    this.#acknowledge(push.seq)
   }
 
   /** Before the report of the run that met it: else its task could come straight back. Never rejects: a report is not held up. */
@@ -283,15 +275,19 @@ export class Loops {
   }
 
   /** Acknowledged only once the run has it for good; until then the server sends it again after each restart. */
-  #give(seq: number, attemptId: string, given: Given): void {
-    this.#runs.give(attemptId, given).then(
-      () => this.#acknowledge(seq),
-      (error) => this.#input.options.log.error({ attemptId, error: messageOf(error) }, 'message not given to its run'),
-    )
+  async #give(attemptId: string, given: Given): Promise<Acted | null> {
+    try {
+      return (await this.#runs.give(attemptId, given)) ? {} : { unsaid: true }
+    } catch (error) {
+      this.#input.options.log.error({ attemptId, error: messageOf(error) }, 'message not given to its run')
+      return null
+    }
   }
 
-  #acknowledge(seq: number): void {
-    this.#link.request('ack', { seq }).catch(() => {}) // sent again by the server if it was not heard
+  /** The least of what the runs at work ask for; without one as the host or the server says. */
+  #beatMs(): number {
+    const usual = this.#input.options.heartbeatIntervalMs ?? this.#heartbeatMs
+    return this.#runs.beatMs(usual) ?? usual
   }
 
   #beat(): FromDaemonBody<'heartbeat'> {

@@ -11,11 +11,22 @@ import type { Harness, HostProbe } from './harness/port.ts'
 import { preflight } from './harness/preflight.ts'
 import { shell } from './harness/shell.ts'
 import type { Policy } from './policy.ts'
+import { refusedCommands } from './policy.ts'
+import type { UsableRepo } from './repos/inspect.ts'
+import type { RegisteredRepo } from './repos/registry.ts'
 import { listRepos } from './repos/registry.ts'
+import { repoFileAt } from './repos/repo-file.ts'
 import { surveyRepos } from './repos/survey.ts'
+import { hasCommands } from './run/prepare.ts'
+
+interface OfferedRepo {
+  readonly slug: string
+  readonly problem: string | null
+  readonly harness?: string
+}
 
 export interface OfferedParts {
-  readonly repos: readonly { readonly slug: string; readonly problem: string | null }[]
+  readonly repos: readonly OfferedRepo[]
   readonly harnesses: readonly HarnessFound[]
   /** Of those asked for, the ones this host can serve. */
   readonly profiles: readonly string[]
@@ -110,10 +121,14 @@ export class Offering {
     for (const { repo, problem } of surveyed)
       if (problem !== null) log.warn({ repo: repo.slug, problem }, 'repository skipped')
     const { policy } = this.#options
-    return surveyed.map(({ repo, problem }) => {
-      const forbidden = policy.repos !== null && !policy.repos.includes(repo.slug)
-      return { slug: repo.slug, problem: forbidden ? "the host's policy.toml does not list it under repos" : problem }
-    })
+    return Promise.all(
+      surveyed.map(async ({ repo, problem, found }) => {
+        const forbidden = policy.repos !== null && !policy.repos.includes(repo.slug)
+        if (forbidden) return { slug: repo.slug, problem: "the host's policy.toml does not list it under repos" }
+        const harness = found === null ? null : await harnessOf(repo, found, signal)
+        return { slug: repo.slug, problem, ...(harness === null ? {} : { harness }) }
+      }),
+    )
   }
 
   async #detect(): Promise<HarnessFound[]> {
@@ -152,11 +167,23 @@ export class Offering {
   /** What a profile's sandbox lacks here, or the host's policy asks of it. */
   #unsafe({ settings }: ProfileView): readonly string[] {
     const { policy, sandboxProblem } = this.#options
+    const commands = refusedCommands(policy, hasCommands(settings))
+    if (commands !== null) return [`the host's policy.toml says ${commands}`]
     const boxed = settings.sandbox?.runtime === 'os'
     if (boxed && sandboxProblem !== null) return [`the sandbox cannot be had here: ${sandboxProblem}`]
     if (!boxed && policy.requireSandbox) return ["the host's policy.toml says requireSandbox = true, and it has none"]
     return []
   }
+}
+
+/** What the repository's trusted file names for tasks that name no harness, as it is at HEAD; null: nothing. */
+async function harnessOf(repo: RegisteredRepo, found: UsableRepo, signal: AbortSignal): Promise<string | null> {
+  const { commonDir, headSha } = found
+  if (repo.trusted.length === 0) return null
+  const query = { commonDir, commit: headSha, trusted: repo.trusted, signal }
+  const state = await repoFileAt(query).catch(() => null) // one repository in trouble holds up no other; a run of it says what is wrong
+  if (state === null) return null
+  return state.kind === 'trusted' ? (state.file.harness ?? null) : null
 }
 
 function known(items: readonly ProfileView[], name: string): ProfileView {

@@ -32,8 +32,19 @@ interface Settings {
   readonly maxAgents: number | null
   /** Default: 10 GB and 10 %. */
   readonly minFreeDiskBytes: number | null
-  /** Default: as the server asks. */
+  /** Default: as the server asks; a run's profile may ask for another. */
   readonly heartbeatIntervalMs: number | null
+  /** How long runs may go unheard where their profile does not say; default: as the server says. */
+  readonly leaseTtlMs?: number | null
+  /** Most events in one message where a profile does not say; default 50. */
+  readonly maxBatchSize?: number | null
+  /** After a claim that failed work is asked for again after this, then ever later up to `maxPollIntervalMs`; default 2 s and 30 s. */
+  readonly pollIntervalMs?: number | null
+  readonly maxPollIntervalMs?: number | null
+  /** How long the folder of a task that belongs to a session is kept where its profile does not say; default: the host's retention. */
+  readonly warmSessionTtlMs?: number | null
+  /** Take only tasks of this correlation id. */
+  readonly correlationId?: string | null
   /** Between checkpoints of a working agent; default 5 min, 0: none. */
   readonly checkpointIntervalMs?: number | null
   /** How long lines may wait to be sent together; default 200 ms. */

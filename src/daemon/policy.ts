@@ -23,6 +23,7 @@ const policyFile = z.strictObject({
   requireSandbox: z.boolean().optional(),
   allowShell: z.boolean().optional(),
   allowTaskCreate: z.boolean().optional(),
+  hostExec: z.array(z.string().regex(/^[A-Za-z0-9._+-]+$/, 'the name of a program, such as git')).optional(),
   maxAutonomy: z.enum(['full', 'edit', 'ask']).optional(),
   maxTimeout: z
     .string()
@@ -52,6 +53,8 @@ export interface Policy {
   readonly allowShell: boolean
   /** Agents may create tasks from inside their runs. */
   readonly allowTaskCreate: boolean
+  /** Programs that agents may start outside their sandbox, by a profile's rule or a person's word. Empty: none. */
+  readonly hostExec: readonly string[]
   readonly maxAutonomy: 'full' | 'edit' | 'ask'
   readonly maxTimeoutMs: number | null
   /** Who may answer requests of agents here; null: whoever the server lets. */
@@ -72,7 +75,10 @@ export interface Upload {
   readonly checkpoint: boolean
 }
 
-/** Reads policy.toml; without it only the shell is forbidden, and only to a server on another machine. Throws `configuration`. */
+/** Those that are run so that nothing of the workspace can start a program; a server on another machine needs the owner's word for these too. */
+const defended = ['git', 'gh']
+
+/** Reads policy.toml; without it only the shell and programs outside sandboxes are forbidden, and only to a server on another machine. Throws `configuration`. */
 export function readPolicy(path: string, serverUrl: string): Policy {
   const text = readFileIfThere(path)
   const read = policyFile.safeParse(text === null ? {} : parseToml(path, text))
@@ -85,6 +91,7 @@ export function readPolicy(path: string, serverUrl: string): Policy {
     requireSandbox: file.requireSandbox ?? false,
     allowShell: file.allowShell ?? isLoopback(serverUrl),
     allowTaskCreate: file.allowTaskCreate ?? true,
+    hostExec: file.hostExec ?? (isLoopback(serverUrl) ? defended : []),
     maxAutonomy: file.maxAutonomy ?? 'full',
     maxTimeoutMs: maxTimeout === undefined ? null : parseDuration(maxTimeout),
     approvers: file.approvers ?? null,
@@ -110,6 +117,8 @@ export interface Asked {
   readonly sandboxed: boolean
   /** Folders outside the workspace that the profile wants written. */
   readonly write: readonly string[]
+  /** The profile has commands of its own run before the agent. */
+  readonly setup: boolean
 }
 
 const rank = { ask: 0, edit: 1, full: 2 } as const
@@ -119,9 +128,16 @@ export function refusedBy(policy: Policy, asked: Asked): string | null {
   if (asked.repo !== null && lacks(policy.repos, asked.repo)) return `repos lacks ${asked.repo}`
   if (lacks(policy.taskTypes, asked.type)) return `taskTypes lacks ${asked.type}`
   if (asked.harness === 'shell' && !policy.allowShell) return 'allowShell = false'
+  const commands = refusedCommands(policy, asked.setup)
+  if (commands !== null) return commands
   if (lacks(policy.harnesses, asked.harness)) return `harnesses lacks ${asked.harness}`
   if (rank[asked.autonomy] > rank[policy.maxAutonomy]) return `maxAutonomy = ${policy.maxAutonomy}`
   return tooLong(policy, asked) ?? tooOpen(policy, asked)
+}
+
+/** Commands of a profile are a script that the server gives, like a task's for the harness shell. */
+export function refusedCommands({ allowShell }: Policy, setup: boolean): string | null {
+  return setup && !allowShell ? 'allowShell = false, and the profile has setupCommands or resumeCommands' : null
 }
 
 /** The types a daemon asks for: those it was started for and may take. Empty: all. */

@@ -3,10 +3,12 @@
 import { join } from 'node:path'
 import { messageOf } from '../lib/error-text.ts'
 import { isStorageTrouble } from '../lib/storage-trouble.ts'
+import type { ProfileSettings } from '../protocol/fleet.ts'
 import type { Assignment, FromDaemonReply, RunReport } from '../protocol/link.ts'
 import { copiesBeside, dropCopy } from './run/copy.ts'
 import type { RunDeps } from './run/deps.ts'
 import type { Given } from './run/inbox.ts'
+import { hostItself } from './run/inbox.ts'
 import { Run } from './run/run.ts'
 import type { RunState } from './run/state.ts'
 import { newRunState } from './run/state.ts'
@@ -20,6 +22,8 @@ export interface RunsOptions {
 
 interface Kept {
   readonly run: Run
+  /** Of its profile. */
+  readonly settings: ProfileSettings | undefined
   /** Settles when the run let its place go. */
   readonly done: Promise<void>
 }
@@ -104,6 +108,17 @@ export class Runs {
     return [...[...this.#live.values()].map(({ run }) => run.summary()), ...this.#reported.values()]
   }
 
+  /** What the profile of a run at work says; undefined: nothing, or it is over. */
+  settingsOf(attemptId: string): ProfileSettings | undefined {
+    return this.#live.get(attemptId)?.settings
+  }
+
+  /** How often the runs at work want to be told of, ms; null: none is at work. `usual`: of those that do not say. */
+  beatMs(usual: number): number | null {
+    const wanted = [...this.#live.values()].map(({ settings }) => settings?.heartbeatIntervalMs ?? usual)
+    return wanted.length === 0 ? null : Math.min(...wanted)
+  }
+
   /** What the server says of our runs: those it gave to others and those whose task was cancelled are stopped. */
   reconcile(said: Pick<FromDaemonReply<'heartbeat'>, 'lost' | 'cancelled'>): void {
     for (const { attemptId, detail } of said.lost) {
@@ -115,14 +130,24 @@ export class Runs {
     for (const attemptId of said.cancelled) this.cancel(attemptId)
   }
 
-  /** What a person sends to a run; resolves when it was taken for good, or when that run is over. */
-  async give(attemptId: string, given: Given): Promise<void> {
-    await this.#live.get(attemptId)?.run.give(given)
+  /** What a person sends to a run; resolves when it was taken for good, to false for words that came too late for its agent. */
+  async give(attemptId: string, given: Given): Promise<boolean> {
+    const inTime = (await this.#live.get(attemptId)?.run.give(given)) ?? false
+    if (inTime || given.kind !== 'message') return true // an answer that comes too late answers nothing
+    return this.#options.deps.journal.talk.heard(attemptId, given.seq) === 'taken' // sent again: it was in time before
+  }
+
+  /** What the server lists of our agents' open requests, as it registered us. One of the version before lists none. */
+  reconcileRequests(listed: FromDaemonReply<'register'>['requests'] = []): void {
+    for (const [attemptId, { run }] of this.#live) {
+      const requests = listed.flatMap((one) => (one.attemptId === attemptId ? [one.requestId] : []))
+      void run.give({ kind: 'listed', requests }) // never rejects; a run that is over needs no list
+    }
   }
 
   /** Nobody will ever be asked: denied, as if nobody had answered in time. */
   deny(attemptId: string, requestId: string): void {
-    const denied = { kind: 'answer', requestId, optionId: null, text: null, by: 'server' } as const
+    const denied = { kind: 'answer', requestId, optionId: null, text: null, by: hostItself } as const
     this.give(attemptId, denied).catch((error) =>
       this.#options.deps.log.error({ attemptId, error: messageOf(error) }, 'request not denied'),
     )
@@ -163,6 +188,8 @@ export class Runs {
 
   touch(now: number): void {
     this.#each('touch', (run) => run.touch(now))
+    // With a server that hears us these were answered long ago.
+    for (const { attemptId, requestId } of this.#options.deps.journal.talk.overdue(now)) this.deny(attemptId, requestId)
   }
 
   /** The time of day jumped by so much, ms. */
@@ -205,7 +232,7 @@ export class Runs {
   #keep(state: RunState): void {
     const run = new Run(this.#options.deps, state)
     const done = this.#work(run)
-    this.#live.set(run.attemptId, { run, done })
+    this.#live.set(run.attemptId, { run, done, settings: state.assignment.profile?.settings })
     this.#options.onRoom()
   }
 

@@ -18,6 +18,9 @@ export interface ExecOptions {
   /** The whole environment of the child; nothing is inherited. */
   readonly env: Readonly<Record<string, string | undefined>>
   readonly input?: string | Uint8Array
+  /** An open file that the child reads or writes instead; for what is too large to be held. The caller closes it. */
+  readonly stdinFile?: number
+  readonly stdoutFile?: number
   /** After this the child's process group gets SIGKILL, ms. */
   readonly timeoutMs: number
   /** Standard output beyond this is dropped and `truncated` is set. Default 16 MiB. */
@@ -46,18 +49,18 @@ export async function exec(file: string, args: readonly string[], options: ExecO
     cwd: options.cwd,
     env: options.env as NodeJS.ProcessEnv,
     detached: true,
-    stdio: ['pipe', 'pipe', 'pipe'],
+    stdio: [options.stdinFile ?? 'pipe', options.stdoutFile ?? 'pipe', 'pipe'],
     ...ids(options.user),
   }) // ProcessEnv is the same shape, writable
   const out = new Collected(options.maxBytes ?? 16_777_216)
   let stderr = Buffer.alloc(0)
   let timedOut = false
-  child.stdout.on('data', (chunk: Buffer) => out.add(chunk))
-  child.stderr.on('data', (chunk: Buffer) => {
+  child.stdout?.on('data', (chunk: Buffer) => out.add(chunk))
+  child.stderr?.on('data', (chunk: Buffer) => {
     stderr = Buffer.concat([stderr, chunk]).subarray(-stderrTail)
   })
-  child.stdin.on('error', () => {}) // a child that exits before reading its input is judged by its exit code
-  child.stdin.end(options.input ?? '')
+  child.stdin?.on('error', () => {}) // a child that exits before reading its input is judged by its exit code
+  child.stdin?.end(options.input ?? '')
   const timer = setTimeout(() => {
     timedOut = true
     killGroup(child)

@@ -29,6 +29,26 @@ export function readPlain(path: string): Buffer | null {
   }
 }
 
+/**
+ * The bytes of a file of that user, by whatever links lead there: what is somebody else's, such as root's by a link that the user made, is none.
+ * `uid` null: whoever's. Null when there is no such file, or it is larger than `maxBytes`.
+ */
+export function readOwn(path: string, uid: number | null, maxBytes: number): Buffer | null {
+  let file: number
+  try {
+    file = openSync(path, O_RDONLY | O_NONBLOCK)
+  } catch {
+    return null // not there, or not to be read
+  }
+  try {
+    const seen = fstatSync(file)
+    const isTheirs = uid === null || seen.uid === uid
+    return seen.isFile() && isTheirs && seen.size <= maxBytes ? readFileSync(file) : null
+  } finally {
+    closeSync(file)
+  }
+}
+
 /** Size in bytes; null when it is not there, or is no plain file. */
 export function plainSize(path: string): number | null {
   try {

@@ -1,6 +1,6 @@
 // The process table: who runs, whose child it is, and whether a pid is still the process it was.
 
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs'
 import { exec } from './exec.ts'
 
 export interface ProcessInfo {
@@ -94,14 +94,16 @@ export async function signalProcess(seen: ProcessInfo, signal: NodeJS.Signals): 
   }
 }
 
+/** A line of `stat` has a name of 16 bytes and some fifty numbers. */
+const statLine = Buffer.alloc(4_096)
+
 /** Source of the fields: proc(5). The name in parentheses may hold anything, so the fields are counted from its last `)`. */
 function readProcess(pid: number): ProcessInfo | null {
-  const text = readProc(pid, 'stat')?.toString('latin1')
-  if (text === undefined) return null
+  const read = readStat(pid)
+  if (read === null) return null
+  const { text, uid } = read
   const [state = '', ppid, pgid, session, ...rest] = text.slice(text.lastIndexOf(')') + 2).split(' ')
   if (state === 'Z' || state === 'X') return null
-  const uid = uidOf(pid)
-  if (uid === null) return null
   return {
     pid,
     ppid: Number(ppid),
@@ -113,17 +115,24 @@ function readProcess(pid: number): ProcessInfo | null {
   }
 }
 
-function readProc(pid: number, file: string): Buffer | null {
+/** In as few calls as can be: all processes of the host are looked at when a run ends, and the next step waits for it. */
+function readStat(pid: number): { readonly text: string; readonly uid: number } | null {
   try {
-    return readFileSync(`/proc/${pid}/${file}`)
+    const file = openSync(`/proc/${pid}/stat`, 'r')
+    try {
+      const size = readSync(file, statLine, 0, statLine.length, 0)
+      return { text: statLine.toString('latin1', 0, size), uid: fstatSync(file).uid }
+    } finally {
+      closeSync(file)
+    }
   } catch (error) {
     return gone(error)
   }
 }
 
-function uidOf(pid: number): number | null {
+function readProc(pid: number, file: string): Buffer | null {
   try {
-    return statSync(`/proc/${pid}`).uid
+    return readFileSync(`/proc/${pid}/${file}`)
   } catch (error) {
     return gone(error)
   }

@@ -2,8 +2,9 @@
 
 import { z } from 'zod'
 import { accountKind, role, scope } from './access.ts'
+import { approvalRule } from './approval-rule.ts'
 import { contextList, tuning } from './context.ts'
-import { durationMs, instant, label, name, slug } from './names.ts'
+import { durationMs, instant, label, limits, name, slug } from './names.ts'
 import { sandboxSettings } from './sandbox.ts'
 import { autonomy, onRateLimit, workspaceMode } from './task.ts'
 
@@ -21,6 +22,7 @@ export type HarnessFound = z.infer<typeof harnessFound>
 export const offeredRepo = z.object({
   slug,
   problem: z.string().nullable().describe('Why it cannot be used right now; null: it can'),
+  harness: z.string().max(64).optional().describe('What its trusted repo.toml names for tasks that name none'),
 })
 
 /** What a daemon tells of itself at registration. Paths stay on the host. */
@@ -102,26 +104,25 @@ export const poolShown = z.object({
   ),
 })
 
-/** A command that needs nobody's leave; see docs/approvals.md. */
-export const approvalRule = z.strictObject({
-  executable: z
-    .string()
-    .min(1)
-    .max(200)
-    .regex(/^[^\s=]+$/, 'a program as the agent writes it, without spaces')
-    .describe('Exactly as the agent writes it: git is not /usr/bin/git'),
-  argsPrefix: z.array(z.string().max(200)).max(32).optional().describe('The first arguments, exactly'),
-  argsExcludes: z
-    .array(z.string().min(1).max(200))
-    .max(32)
-    .optional()
-    .describe('Arguments that must not occur, in any spelling'),
-})
 /** How long a person has to answer a request of an agent: 10 hours unless a profile says otherwise. */
 export const defaultRequestTimeoutMs = 36_000_000
 
 /** A minute to a year. */
 const span = durationMs.min(60_000).max(31_536_000_000)
+
+/** A lease shorter than three heartbeats is lost to one hiccup; a longer one hides a dead host. */
+export const leaseBounds = { leastMs: 15_000, mostMs: 600_000 } as const
+export const leaseMs = durationMs
+  .min(leaseBounds.leastMs, 'must be a lease of 15s to 10m')
+  .max(leaseBounds.mostMs, 'must be a lease of 15s to 10m')
+const beatMs = durationMs
+  .min(1_000, 'must be a heartbeat each 1s to 60s')
+  .max(60_000, 'must be a heartbeat each 1s to 60s')
+const batchSize = z
+  .number()
+  .int()
+  .min(1, `must be of 1 to ${limits.eventsPerBatch} events`)
+  .max(limits.eventsPerBatch, `must be of 1 to ${limits.eventsPerBatch} events`)
 
 /** A reusable runtime configuration; docs/profiles.md says what each field does. */
 export const profileSettings = z.strictObject({
@@ -157,6 +158,9 @@ export const profileSettings = z.strictObject({
     .describe('How long a person has to answer; default 10 h. Then it is denied'),
   sessionTtlMs: span.optional().describe('How long after its last task a conversation may be gone on with'),
   workspaceTtlMs: span.optional().describe('How long a run’s folder is kept; the host’s own retention may be shorter'),
+  leaseTtlMs: leaseMs.optional().describe('How long its host may be silent before a run counts as lost'),
+  heartbeatIntervalMs: beatMs.optional().describe('How often its host says that the run lives'),
+  maxBatchSize: batchSize.optional().describe('Events in one message to the server; default 50'),
   context: contextList.optional().describe('Texts that every agent with this profile is given'),
 })
 export type ProfileSettings = z.infer<typeof profileSettings>

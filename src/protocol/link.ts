@@ -46,6 +46,7 @@ const taskToRun = z.object({
     interactive: true,
   }).shape,
   // a server of the version before does not send these
+  teamId: z.string().optional(),
   onStall: onStall.default('notify'),
   stallTimeoutMs: durationMs.default(defaultStallMs),
   outputSchema: outputSchema.nullable().default(null),
@@ -76,6 +77,12 @@ const runReport = z.object({
   model: z.string().nullable(),
   containment: z.string().nullable(),
   takesMessages: z.boolean().optional().describe('Its agent takes words while it works'),
+  leaseTtlMs: z
+    .number()
+    .int()
+    .positive()
+    .optional()
+    .describe('How long it may go unheard, as its profile or its host asks'),
 })
 export type RunReport = z.infer<typeof runReport>
 
@@ -133,6 +140,10 @@ export const fromDaemon = {
       lost: z.array(z.object({ attemptId: z.string(), detail: z.string() })).describe('Stop these and salvage'),
       cancelled: z.array(z.string()).describe('Still owned, but their task was cancelled: stop and report'),
       assigned: z.array(assignment).describe('“You own Z”: granted, but not in `running`'),
+      requests: z
+        .array(z.object({ attemptId: z.string(), requestId: z.string() }))
+        .optional()
+        .describe('Those that stand open here for `running`; a server of the version before does not say'),
     }),
   },
   heartbeat: {
@@ -155,6 +166,7 @@ export const fromDaemon = {
       max: z.number().int().min(1).max(100),
       waitMs: z.number().int().min(0).max(60_000),
       taskId: z.string().nullable().describe('Only this task (daemon once)'),
+      correlationId: z.string().max(200).nullable().optional().describe('Only tasks that carry it'),
     }),
     reply: z.object({ assignments: z.array(assignment) }),
   },
@@ -195,8 +207,11 @@ export const fromDaemon = {
     }),
     reply: z.object({}),
   },
-  /** The agent took a request back. */
-  withdraw: { input: z.object({ ...owner, requestId: z.string() }), reply: z.object({}) },
+  /** The agent took a request back, or the host denied it by its own clock. */
+  withdraw: {
+    input: z.object({ ...owner, requestId: z.string(), expired: z.boolean().optional() }),
+    reply: z.object({}),
+  },
   salvage: {
     input: z.object({
       ...owner,
@@ -213,7 +228,15 @@ export const fromDaemon = {
     reply: z.object({ id: z.string(), title: z.string(), state: z.string(), hops: z.number().int() }),
   },
   terminal: terminalOutput,
-  ack: { input: z.object({ seq: z.number().int() }), reply: z.object({}) },
+  /** Words for an agent that were acknowledged, and that it ended without reading: they become the session's next message. */
+  unsaid: { input: z.object({ ...owner, seq: z.number().int() }), reply: z.object({}) },
+  ack: {
+    input: z.object({
+      seq: z.number().int(),
+      unsaid: z.boolean().optional().describe('Words that came too late for their agent; as the message `unsaid`'),
+    }),
+    reply: z.object({}),
+  },
 } as const
 
 /** Rows per daemon with a seq, re-sent until acknowledged. */

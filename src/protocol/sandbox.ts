@@ -1,6 +1,8 @@
 // What a profile asks of the sandbox, and the grammar of hosts, sizes and paths in it. A host may refuse any of it; see its policy.toml.
 
 import { z } from 'zod'
+import { approvalRule } from './approval-rule.ts'
+import { workspaceMode } from './task.ts'
 
 const unitBytes: Readonly<Record<string, number>> = {
   B: 1,
@@ -96,6 +98,49 @@ const variable = z
   .refine((text) => !/^(CAPSTAN_|npm_)/.test(text), 'CAPSTAN_ and npm_ are reserved: use another name')
 const patterns = z.array(path).max(128)
 
+const command = z
+  .string()
+  .min(1)
+  .max(4_096)
+  .refine((text) => text.trim() !== '' && !text.includes('\0'), 'an empty command runs nothing')
+const keyFile = path
+  .refine(
+    (text) => !text.startsWith('/') && !text.startsWith('~'),
+    'a path or glob below the workspace: package-lock.json',
+  )
+  .refine(
+    (text) => !text.startsWith(':') && !text.startsWith('!'),
+    'a plain path or glob: package-lock.json, **/go.sum',
+  )
+
+/** A command of each start; see docs/profiles.md. */
+export const resumeCommand = z.strictObject({
+  run: command,
+  when: z
+    .strictObject({ workspaceMode: z.union([workspaceMode, z.array(workspaceMode).min(1)]).optional() })
+    .optional()
+    .describe('Only in such a workspace'),
+  retries: z.number().int().min(0).max(10).optional().describe('Tried again so often when it fails; default 0'),
+})
+export type ResumeCommand = z.infer<typeof resumeCommand>
+
+/** What a profile may have run before its agent, with and without a sandbox. */
+const preparation = {
+  setupCommands: z
+    .array(command)
+    .min(1)
+    .max(32)
+    .optional()
+    .describe('Run before the agent; what they leave in ignored files is kept for later runs'),
+  cacheKey: z
+    .array(keyFile)
+    .min(1)
+    .max(32)
+    .optional()
+    .describe('Files whose content decides whether what setup left may be used again; default: all files of the base'),
+  resumeCommands: z.array(resumeCommand).min(1).max(32).optional().describe('Run at each start, after setup'),
+}
+
 export const sandboxSettings = z
   .strictObject({
     runtime: z.enum(['none', 'os']).describe('os: bubblewrap on Linux'),
@@ -122,12 +167,28 @@ export const sandboxSettings = z
         required: z.boolean().optional().describe('Refuse a host that cannot enforce them'),
       })
       .optional(),
+    hostExec: z
+      .array(approvalRule)
+      .max(64)
+      .optional()
+      .describe(
+        'Programs that agents may start outside it, such as git push; what no rule names is asked. Default: none',
+      ),
     env: z.record(variable, z.string().max(32_768)).optional().describe('Inside only; never secrets'),
-    caches: z.array(outerPath).max(32).optional().describe('Folders such as ~/.npm, kept per repository'),
+    caches: z
+      .array(outerPath)
+      .max(32)
+      .optional()
+      .describe('Package stores such as ~/.npm, kept per repository and filled by setup; an agent has a copy'),
+    ...preparation,
   })
   .superRefine((settings, context) => {
+    if (settings.cacheKey !== undefined && settings.setupCommands === undefined) {
+      const message = 'cacheKey is of setupCommands, and there are none: add them, or drop it'
+      context.addIssue({ code: 'custom', message, path: ['cacheKey'] })
+    }
     if (settings.runtime === 'os') return
-    const extra = Object.keys(settings).filter((key) => key !== 'runtime')
+    const extra = Object.keys(settings).filter((key) => key !== 'runtime' && !(key in preparation))
     if (extra.length === 0) return
     const message = `runtime none has no ${extra.join(', ')}: choose runtime os, or drop them`
     context.addIssue({ code: 'custom', message, path: [extra[0] ?? 'runtime'] })

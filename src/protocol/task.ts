@@ -222,6 +222,8 @@ export const attempt = z.object({
   leaseExpiresAt: instant.nullable(),
   lastHeartbeatAt: instant.nullable(),
   lastEventAt: instant.nullable(),
+  waitsSince: instant.nullable().describe('Since when it waits for a person; null: it does not'),
+  waitedMs: z.number().int().describe('How long it waited for people before; its clocks stood still'),
   stalledSince: instant.nullable().describe('No event since then, and for longer than is usual; null while it speaks'),
   eventCount: z.number().int(),
   exitCode: z.number().int().nullable(),

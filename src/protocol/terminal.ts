@@ -13,6 +13,7 @@ const size = {
   cols: z.number().int().min(2).max(500),
   rows: z.number().int().min(2).max(300),
 }
+export type TerminalSize = { readonly cols: number; readonly rows: number }
 const base64 = z.string().max(Math.ceil((terminalInputBytes * 4) / 3) + 4)
 
 /**
@@ -44,6 +45,7 @@ export const terminalOutput = {
       .max(Math.ceil((terminalChunkBytes * 4) / 3) + 4)
       .describe('base64; may be empty'),
     end: z.string().max(500).nullable().describe('Why nothing follows; null: more may follow'),
+    size: z.object(size).nullable().optional().describe('Of the window, when watching begins'),
   }),
   reply: z.object({ open: z.boolean().describe('False: nobody watches, send no more') }),
 } as const
@@ -52,6 +54,7 @@ export const terminalOutput = {
 export const terminalNote = z.discriminatedUnion('type', [
   z.object({ type: z.literal('ready'), attempt: z.number().int(), input: z.boolean().describe('It may type') }),
   z.object({ type: z.literal('reset'), reason: z.string().describe('What follows begins anew: clear the screen') }),
+  z.object({ type: z.literal('size'), ...size }).describe('Of the window, which somebody else has chosen'),
   z.object({ type: z.literal('end'), reason: z.string() }),
 ])
 export type TerminalNote = z.infer<typeof terminalNote>

@@ -79,7 +79,16 @@ export const webOperations = {
     role: 'manager',
     tag: 'identity',
     summary: 'Who changed what, newest first: every call that changed something but the making of tasks',
-    query: pageQuery,
+    query: z.strictObject({
+      ...pageQuery.shape,
+      actor: z.string().max(200).optional().describe('As a line says it: user:NAME, daemon:NAME'),
+      operation: z.string().max(64).optional(),
+      target: z.string().max(200).optional().describe('As a line says it: an id or a name'),
+      with: z
+        .enum(['tasks'])
+        .optional()
+        .describe('tasks: also who made which task and, with a task as target, all that its own log tells'),
+    }),
     answer: 'json',
     output: page(auditLine),
   },

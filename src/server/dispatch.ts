@@ -27,6 +27,7 @@ export interface ClaimAsk {
   readonly max: number
   readonly waitMs: number
   readonly taskId: string | null
+  readonly correlationId?: string | null | undefined
 }
 
 interface Waiter {
@@ -130,7 +131,7 @@ export class Dispatch {
     let left = tasks
     for (const waiter of fitting) {
       if (left <= 0) return
-      left -= waiter.ask.max
+      if (waiter.ask.correlationId == null) left -= waiter.ask.max // else it may take none of them
       if (waiter.looking) waiter.missed = laneId
       else void this.#look(waiter)
     }
@@ -147,7 +148,10 @@ export class Dispatch {
     const groups = new Map<string, Waiter>()
     for (const waiter of this.#waiters.values()) {
       if (waiter.looking || this.#absent(waiter)) continue
-      const key = waiter.ask.taskId ?? waiter.fits.signature()
+      const { taskId, correlationId } = waiter.ask
+      const key =
+        taskId ??
+        (correlationId == null ? waiter.fits.signature() : JSON.stringify([correlationId, waiter.fits.signature()]))
       const best = groups.get(key)
       if (best === undefined || share(waiter) < share(best)) groups.set(key, waiter)
     }
@@ -197,11 +201,21 @@ export class Dispatch {
     const list = fits.list()
     if (list.length === 0) return []
     const { daemonId, daemonName, offer } = seat
-    const { max, taskId } = ask
+    const { max, taskId, correlationId = null } = ask
     const { dispatchTimeoutMs: dispatchMs, leaseTtlMs } = this.#plane.settings
     const unheard = this.#silentMs(seat) >= leaseTtlMs
     return await this.#plane.store.run((tx) =>
-      claimTasks(tx, { daemonId, daemonName, teamId: offer.teamId, fits: list, max, taskId, dispatchMs, unheard }),
+      claimTasks(tx, {
+        daemonId,
+        daemonName,
+        teamId: offer.teamId,
+        fits: list,
+        max,
+        taskId,
+        correlationId,
+        dispatchMs,
+        unheard,
+      }),
     )
   }
 

@@ -4,19 +4,30 @@ import type { HouseTerms, OldBlob } from '../store/housekeeping.ts'
 import {
   anyHasBlob,
   blobsBefore,
+  forgetAudit,
   forgetBlob,
   forgetKeys,
   forgetMessages,
+  forgetRequests,
+  forgetTokens,
   referringPlaces,
   referringTexts,
 } from '../store/housekeeping.ts'
 import type { Tx, Work } from '../store/port.ts'
 import type { Plane } from './plane.ts'
+import { keepUnheard } from './service/unsaid.ts'
 
 /** Between two batches others write: SQLite has one writer. */
 const breathMs = 20
 /** Blobs judged in one pass over the attempts: their ids are held in memory, 100 bytes each. */
 const blobsAtOnce = 5_000
+/** Rows that go by the one age, whatever they are. */
+const aging = {
+  keys: forgetKeys,
+  messages: forgetMessages,
+  requests: forgetRequests,
+  tokens: forgetTokens,
+} as const
 
 /** Runs until the signal aborts; a failure is logged and tried again at the next hour. */
 export async function keepHouse(plane: Plane, signal: AbortSignal): Promise<void> {
@@ -27,7 +38,7 @@ export async function keepHouse(plane: Plane, signal: AbortSignal): Promise<void
       await clock.sleep(settings.housekeepingMs, signal)
       const done = await tidy(plane, after, signal)
       after = done.after
-      if (done.keys + done.messages + done.blobs > 0) log.info(done.counts, 'house kept')
+      if (Object.values(done.counts).some((count) => count > 0)) log.info(done.counts, 'house kept')
     } catch (error) {
       if (!signal.aborted) log.error({ err: error }, 'housekeeping failed')
     }
@@ -35,24 +46,25 @@ export async function keepHouse(plane: Plane, signal: AbortSignal): Promise<void
 }
 
 interface Tidied {
-  readonly keys: number
-  readonly messages: number
-  readonly blobs: number
-  readonly counts: { readonly keys: number; readonly messages: number; readonly blobs: number }
+  /** How many went, by kind. */
+  readonly counts: Readonly<Record<string, number>>
   /** Where the next pass over the blobs begins. */
   readonly after: OldBlob | null
 }
 
 /** One round. `after`: the last blob that the round before judged. */
 export async function tidy(plane: Plane, after: OldBlob | null, signal: AbortSignal): Promise<Tidied> {
-  const before = plane.clock.now() - plane.settings.housekeepingAgeMs
-  const terms: HouseTerms = { before, limit: plane.settings.sweepBatch }
-  const keys = await inBatches(plane, signal, (tx) => forgetKeys(tx, terms))
-  const messages = await inBatches(plane, signal, (tx) => forgetMessages(tx, terms))
+  const { housekeepingAgeMs, housekeepingMs, auditAgeMs, sweepBatch: limit } = plane.settings
+  const now = plane.clock.now()
+  const before = now - housekeepingAgeMs
+  const counts: Record<string, number> = { unsaid: await keepUnheard(plane, { before: now - housekeepingMs, limit }) }
+  for (const [kind, forget] of Object.entries(aging))
+    counts[kind] = await inBatches(plane, signal, (tx) => forget(tx, { before, limit }))
+  const terms: HouseTerms = { before: now - auditAgeMs, limit }
+  if (auditAgeMs > 0) counts.audit = await inBatches(plane, signal, (tx) => forgetAudit(tx, terms))
   const old = await plane.store.read((tx) => blobsBefore(tx, { before, limit: blobsAtOnce }, after))
-  const blobs = await dropUnreferred(plane, old, signal)
-  const counts = { keys, messages, blobs }
-  return { ...counts, counts, after: old.length < blobsAtOnce ? null : (old.at(-1) ?? null) }
+  counts.blobs = await dropUnreferred(plane, old, signal)
+  return { counts, after: old.length < blobsAtOnce ? null : (old.at(-1) ?? null) }
 }
 
 async function inBatches(plane: Plane, signal: AbortSignal, batch: (tx: Tx) => Work<number>): Promise<number> {

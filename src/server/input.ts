@@ -81,7 +81,26 @@ export function check<S extends z.ZodType>(schema: S, value: unknown, what: stri
   }
   const [first] = issues
   const path = first === undefined || first.path.length === 0 ? what : `${what}: ${first.path.join('.')}`
-  throw new Problem('invalid_request', `${path}: ${first?.message ?? 'is not valid'}`)
+  const secret = /key|token|secret|password/i.test(String(first?.path.at(-1)))
+  const said = first === undefined || secret ? '' : saidOf(valueAt(value, first.path), first.message)
+  throw new Problem('invalid_request', `${path}: ${first?.message ?? 'is not valid'}${said}`)
+}
+
+/** Longer ones are not repeated: whoever sent them knows them by their beginning no better. */
+const longestRepeated = 80
+
+/** The value itself, where the sentence does not have it. */
+function saidOf(value: unknown, sentence: string): string {
+  if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') return ''
+  const text = JSON.stringify(value)
+  return value === '' || text.length > longestRepeated || sentence.includes(String(value)) ? '' : `, not ${text}`
+}
+
+function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>((at, key) => {
+    if (typeof at !== 'object' || at === null) return undefined
+    return (at as Readonly<Record<PropertyKey, unknown>>)[key] // an object of JSON
+  }, value)
 }
 
 type Issue = z.core.$ZodIssue
@@ -89,6 +108,8 @@ type Issue = z.core.$ZodIssue
 /** The library's own sentences, in words of ours; those that a schema gives come first. */
 function inWords(issue: z.core.$ZodRawIssue): string | undefined {
   if (issue.code === 'too_small' || issue.code === 'too_big') return boundInWords(issue)
+  if (issue.code === 'invalid_value' && issue.values.length > 1)
+    return `must be one of ${issue.values.map(String).join(', ')}`
   if (issue.code !== 'invalid_type') return undefined
   if (issue.input === undefined) return 'is missing'
   const expected =
@@ -105,7 +126,8 @@ function boundInWords(
     return bound === 1 && side === 'at least' ? 'is empty' : `must have ${side} ${bound} characters`
   if (issue.origin === 'array' || issue.origin === 'set')
     return `must have ${side} ${bound} ${bound === 1 ? 'item' : 'items'}`
-  return issue.inclusive === false ? undefined : `must be ${side} ${bound}`
+  if (issue.inclusive !== false) return `must be ${side} ${bound}`
+  return `must be ${issue.code === 'too_small' ? 'more' : 'less'} than ${bound}`
 }
 
 /** A union's own issues say more than "invalid input"; the arm that came furthest is the one that was meant. */

@@ -10,6 +10,7 @@ import { heartbeat, openAttemptsOf } from '../store/attempts.ts'
 import { registerDaemon } from '../store/daemons.ts'
 import type { TaskRecord, Tx, Work } from '../store/port.ts'
 import { profilesById } from '../store/profiles.ts'
+import { openRequestsOf } from '../store/requests.ts'
 import { hashSecret, nameOf } from './auth.ts'
 import type { Seat } from './dispatch.ts'
 import { check } from './input.ts'
@@ -19,6 +20,7 @@ import { assignmentOf } from './service/claims.ts'
 import { continuationOf } from './service/continuing.ts'
 import { offerOf } from './service/daemons.ts'
 import { requirePool, requireProfiles } from './service/task-names.ts'
+import { leaseTerms } from './settings.ts'
 
 type Register = FromDaemonBody<'register'>
 
@@ -117,12 +119,12 @@ interface Reconciled {
   readonly lost: { attemptId: string; detail: string }[]
   readonly cancelled: string[]
   readonly assigned: Assignment[]
+  readonly requests: { attemptId: string; requestId: string }[]
 }
 
 /** "I run X, Y" against "you own Y, Z". What it runs and owns is renewed like by a heartbeat. */
 function* reconcile(tx: Tx, daemonId: string, { running }: Register, plane: Plane): Work<Reconciled> {
-  const leaseMs = plane.settings.leaseTtlMs
-  const heard = yield* heartbeat(tx, daemonId, running, { leaseMs, policy: plane.settings.retry })
+  const heard = yield* heartbeat(tx, daemonId, running, leaseTerms(plane.settings))
   const named = new Set(running.map((run) => run.attemptId))
   const others = (yield* openAttemptsOf(tx, daemonId)).filter((record) => {
     const open = openAttempt(record.task)
@@ -135,6 +137,7 @@ function* reconcile(tx: Tx, daemonId: string, { running }: Register, plane: Plan
     lost: [...heard.lost],
     cancelled: [...heard.cancelled, ...stopping.flatMap((record) => openAttempt(record.task)?.id ?? [])],
     assigned: yield* assignments(tx, granted),
+    requests: yield* openRequestsOf(tx, heard.renewed),
   }
 }
 

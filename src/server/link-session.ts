@@ -25,6 +25,8 @@ import {
 } from './service/attempts.ts'
 import { assignmentOf, requireUnended } from './service/claims.ts'
 import { continuationOf } from './service/continuing.ts'
+import { keepUnsaid } from './service/unsaid.ts'
+import { leaseTerms } from './settings.ts'
 
 export interface SessionParts {
   readonly plane: Plane
@@ -70,7 +72,12 @@ export class LinkSession {
       },
       create_task: (body) => createAgentTask(parts.plane, this.#daemonId, body),
       terminal: async (body) => parts.terminals.output(this.#daemonId, body),
-      ack: async ({ seq }) => {
+      unsaid: async ({ seq }) => {
+        await keepUnsaid(parts.plane, this.#daemonId, seq)
+        return {}
+      },
+      ack: async ({ seq, unsaid = false }) => {
+        if (unsaid) await keepUnsaid(parts.plane, this.#daemonId, seq)
         await parts.plane.store.run((tx) => ackMessage(tx, this.#daemonId, seq))
         return {}
       },
@@ -98,9 +105,9 @@ export class LinkSession {
     const { plane, connectionId } = this.#parts
     const daemonId = this.#daemonId
     const { runs, draining, freeDiskBytes, freeMemoryBytes } = body
-    const { leaseTtlMs: leaseMs, retry: policy } = plane.settings
+    const terms = leaseTerms(plane.settings)
     const told = await plane.store.run(function* (tx) {
-      const heard = yield* heartbeat(tx, daemonId, runs, { leaseMs, policy })
+      const heard = yield* heartbeat(tx, daemonId, runs, terms)
       const daemon = yield* touchDaemon(tx, daemonId, {
         connectionId,
         running: runs.length,

@@ -136,6 +136,10 @@ export class Link {
     throw new Problem('invalid_state', `the connection ${JSON.stringify(id.slice(0, 60))} is over; register again`)
   }
 
+  has(daemonId: string): boolean {
+    return this.#byDaemon.get(daemonId)?.wire.open === true
+  }
+
   /** False: that daemon is not connected here. */
   order(daemonId: string, order: TerminalOrder): boolean {
     const line = this.#byDaemon.get(daemonId)

@@ -21,6 +21,8 @@ const mostInAll = 2_000
 interface Visit {
   readonly caller: Caller
   readonly authorization: string
+  /** The request: where its calls come from. */
+  readonly incoming: WebContext['env']['incoming']
   /** Ends its calls: the client left, the token was revoked, or this server goes away. */
   readonly ends: AbortSignal
 }
@@ -61,7 +63,8 @@ export class McpFace {
       this.#leave(caller)
       left.abort(new Problem('unavailable', 'the client is gone'))
     })
-    const visit: Visit = { caller, authorization, ends: AbortSignal.any([left.signal, this.#closing.signal]) }
+    const { incoming } = c.env
+    const visit: Visit = { caller, authorization, incoming, ends: AbortSignal.any([left.signal, this.#closing.signal]) }
     const { url, method, headers } = c.req.raw
     const handler = await this.#opened()
     return await handler.fetch(new Request(url, { method, headers }), { authInfo: infoOf(visit), parsedBody })
@@ -92,11 +95,11 @@ export class McpFace {
     return createMcpHandler(factory, { legacy: 'stateless', onerror, maxSubscriptions: 1 })
   }
 
-  #reachOf({ caller, authorization }: Visit): Reach {
+  #reachOf({ caller, authorization, incoming }: Visit): Reach {
     return {
       scopes: async () => caller.scopes,
       send: async (operation, given, signal) => {
-        const response = await this.#app.fetch(requestOf(operation, given, authorization), {}, undefined)
+        const response = await this.#app.fetch(requestOf(operation, given, authorization), { incoming }, undefined)
         signal.throwIfAborted()
         if (!response.ok) throw await problemOf(response)
         return new Uint8Array(await response.arrayBuffer())

@@ -15,9 +15,14 @@ code { font-family: ui-monospace, monospace; font-size: .9em }
 .quiet { opacity: .7 }
 `
 
-/** One sentence, for a sign-in that failed. */
-export function messagePage(title: string, sentence: string): string {
-  return page(title, `<p>${escapeHtml(sentence)}</p>`)
+/** One sentence, for a sign-in that failed, and a way on. `path` is ours. */
+export function messagePage(
+  title: string,
+  sentence: string,
+  next?: { readonly path: string; readonly name: string },
+): string {
+  const way = next === undefined ? '' : `<p><a href="${next.path}">${escapeHtml(next.name)}</a></p>`
+  return page(title, `<p>${escapeHtml(`${sentence.slice(0, 1).toUpperCase()}${sentence.slice(1)}`)}</p>${way}`)
 }
 
 /** The table of operations, by tag. */

@@ -14,7 +14,7 @@ import { check, parseJson, readBytes } from './input.ts'
 import type { Metrics } from './metrics.ts'
 import type { Asked, Plane } from './plane.ts'
 import { describeFailure, problemResponse } from './problem-response.ts'
-import { recordCall } from './service/audit.ts'
+import { beginCall } from './service/audit.ts'
 
 export type Web = Hono<{ Bindings: HttpBindings }>
 export type WebContext = Context<{ Bindings: HttpBindings }>
@@ -24,6 +24,8 @@ export interface RestParts {
   readonly auth: Auth
   readonly metrics: Metrics
   readonly handlers: Handlers
+  /** X-Forwarded-For was written by a proxy of ours. */
+  readonly trustProxy: boolean
 }
 
 /** Any handler, as the loop sees it: the table has paired its types already. */
@@ -78,8 +80,7 @@ async function answer(c: WebContext, parts: RestParts, { name, operation, handle
   const body = await readBody(c, operation, parts.plane.settings.blobBytes)
   const idempotencyKey = operation.idempotent === true ? readIdempotencyKey(c) : null
   const asked = { caller, params: c.req.param(), query, body, idempotencyKey, lastEventId: readLastEventId(c) }
-  const given = await handle(asked)
-  await recordCall(parts.plane, { caller, name, operation, params: asked.params, answer: given })
+  const given = await recorded(c, parts, { name, operation, asked, handle })
   if (operation.answer === 'events') {
     const response = c.env.outgoing
     const end = (given as Streaming)(response) // an operation that answers events gives this
@@ -87,6 +88,33 @@ async function answer(c: WebContext, parts: RestParts, { name, operation, handle
     return RESPONSE_ALREADY_SENT
   }
   return write(operation, given)
+}
+
+/** The call, between the beginning and the end of its line in the audit log. What failed for another reason than a refusal may have been done. */
+async function recorded(
+  c: WebContext,
+  { plane, trustProxy }: RestParts,
+  { name, operation, asked, handle }: Route & { readonly asked: Parameters<AnyHandler>[0] },
+): Promise<unknown> {
+  const { caller, params, body } = asked
+  const line = await beginCall(plane, { caller, name, operation, params, body, address: addressOf(c, trustProxy) })
+  if (line === null) return await handle(asked)
+  try {
+    const given = await handle(asked)
+    await line.done(given)
+    return given
+  } catch (error) {
+    if (error instanceof Problem && error.status < 500) await line.refused()
+    throw error
+  }
+}
+
+/** Who is at the other end of the connection. Behind a trusted proxy: whom that saw, which it wrote last into the header. */
+function addressOf(c: WebContext, trustProxy: boolean): string | null {
+  const forwarded = trustProxy ? c.req.header('x-forwarded-for')?.split(',').at(-1)?.trim() : undefined
+  const env: Partial<HttpBindings> = c.env // a call that came over MCP has no answer of its own
+  const address = forwarded ?? env.incoming?.socket.remoteAddress
+  return address === undefined || address.length > 100 ? null : address.replace(/^::ffff:/, '')
 }
 
 export function credentialsOf(c: WebContext): Credentials {

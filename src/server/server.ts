@@ -32,7 +32,7 @@ import { endOfEvents, eventsAfter } from './service/transcript.ts'
 import type { ServerSettings } from './settings.ts'
 import { defaultSettings } from './settings.ts'
 import { TeamLive } from './team-live.ts'
-import { Terminals, terminalTask } from './terminals.ts'
+import { relayBeatMs, Terminals, terminalTask } from './terminals.ts'
 import { makeListener, makeWeb } from './web.ts'
 
 export interface ServerOptions extends ListenOptions {
@@ -143,7 +143,12 @@ function makeFaces(plane: Plane, access: LocalAccess): Faces {
     waitingClaims: () => dispatch.waiting,
     followers: () => live.readers + team.readers,
   })
-  const terminals = new Terminals({ plane, auth, order: (daemonId, order) => link.order(daemonId, order) })
+  const terminals = new Terminals({
+    plane,
+    auth,
+    has: (daemonId) => link.has(daemonId),
+    order: (daemonId, order) => link.order(daemonId, order),
+  })
   const link: Link = new Link({ plane, auth, dispatch, metrics, terminals })
   return { auth, dispatch, link, live, team, metrics, terminals }
 }
@@ -156,7 +161,8 @@ function makeDoor(options: ServerOptions, plane: Plane, faces: Faces) {
   const { auth, metrics, live, team, link, terminals } = faces
   // The port is known only once it listens; nobody can ask before that.
   const guard = { current: makeGuard({ ...guardOptions(options), port: options.listen.port }) }
-  const parts = { plane, auth, metrics, handlers: makeHandlers(plane, live, team) }
+  const handlers = makeHandlers(plane, live, team)
+  const parts = { plane, auth, metrics, handlers, trustProxy: options.trustProxy === true }
   const web = {
     secure: options.tls !== undefined || options.publicUrl?.startsWith('https:') === true,
     openMetrics: options.publicUrl === undefined && options.trustProxy !== true,
@@ -205,6 +211,7 @@ function startLoops(plane: Plane, { auth, dispatch, link, live, team, terminals 
       link.ping()
       terminals.ping()
     }),
+    every(relayBeatMs, () => terminals.beat()),
     every(plane.settings.streamBeatMs, () => {
       live.beat()
       team.beat()

@@ -25,6 +25,8 @@ export interface ServerSettings {
   /** How often rows and blobs that nobody needs are let go, and how old they are then. */
   readonly housekeepingMs: number
   readonly housekeepingAgeMs: number
+  /** How long lines of the audit log are kept; 0: for ever. */
+  readonly auditAgeMs: number
   /** How often waiting claims are looked at again although no hint came. */
   readonly relookMs: number
   /** A daemon that was not heard for so long is not connected, whatever a replica that died left written. */
@@ -72,6 +74,7 @@ export const defaultSettings: ServerSettings = {
   sweepBatch: 200,
   housekeepingMs: 3_600_000,
   housekeepingAgeMs: 2_592_000_000, // 30 days: longer than any client tries the same creation again
+  auditAgeMs: 31_536_000_000, // a year: what most rules about such logs ask for
   relookMs: 2_000,
   silentMs: 180_000,
   protocol: { oldest: oldestProtocolVersion, newest: protocolVersion },
@@ -94,3 +97,12 @@ export const defaultSettings: ServerSettings = {
 
 /** Defaults for streams that a task's own words do not set, ms (SPEC 3). */
 export const taskTimeouts = { runningMs: 7_200_000, setupMs: 900_000, checkMs: 900_000 } as const
+
+/** What a heartbeat renews. A lease beyond server's and grace would be cut by the next sweep, as after a clock that was set back. */
+export function leaseTerms({ leaseTtlMs, reconnectGraceMs, retry }: ServerSettings): {
+  readonly leaseMs: number
+  readonly mostMs: number
+  readonly policy: RetryPolicy
+} {
+  return { leaseMs: leaseTtlMs, mostMs: leaseTtlMs + reconnectGraceMs, policy: retry }
+}

@@ -4,6 +4,7 @@ import type { WebSocket } from 'ws'
 import type { TerminalNote } from '../protocol/terminal.ts'
 import { terminalInputBytes, watcherNote } from '../protocol/terminal.ts'
 import { parseJsonText } from './input.ts'
+import type { Audience } from './terminal-stream.ts'
 
 /** What may lie unread before a watcher is behind, bytes. */
 const unreadBytes = 1_048_576
@@ -18,7 +19,7 @@ export interface WatcherActs {
   recent(): Buffer
 }
 
-export class Watcher {
+export class Watcher implements Audience {
   readonly #socket: WebSocket
   readonly #acts: WatcherActs
   #behind = false

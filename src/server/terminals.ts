@@ -1,4 +1,5 @@
-// Terminals of interactive runs: WebSockets of those who watch on the one side, the daemon's link on the other. Nothing of it is stored.
+// Terminals of interactive runs: WebSockets of those who watch on the one side, the daemon's link, or another server that has it, on the other. Nothing
+// of it is stored.
 
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
@@ -9,21 +10,32 @@ import { Problem } from '../core/problem.ts'
 import { reaches } from '../core/role.ts'
 import { openAttempt } from '../core/task.ts'
 import type { FromDaemonBody, FromDaemonReply } from '../protocol/link.ts'
-import type { TerminalOrder } from '../protocol/terminal.ts'
-import { terminalBacklogBytes, terminalInputBytes } from '../protocol/terminal.ts'
+import type { TerminalOrder, TerminalSize } from '../protocol/terminal.ts'
+import { terminalInputBytes } from '../protocol/terminal.ts'
+import { daemonById } from '../store/daemons.ts'
 import type { Note } from '../store/port.ts'
 import type { Auth, Credentials } from './auth.ts'
 import { requireScope } from './auth.ts'
 import { closeCodes } from './link-wire.ts'
 import type { Caller, Plane } from './plane.ts'
 import { requireTask } from './service/tasks.ts'
+import { awayWords, Elsewhere } from './terminal-elsewhere.ts'
+import type { RelayMessage } from './terminal-relay.ts'
+import { Relay, relayMessage } from './terminal-relay.ts'
+import type { Audience, Stream, TerminalSeat } from './terminal-stream.ts'
+import { makeStream, renew, resized, show } from './terminal-stream.ts'
 import { Watcher } from './terminal-watcher.ts'
 
 const path = /^\/v1\/tasks\/([^/?]+)\/terminal$/
-/** Before the first watcher has told its own. */
+/** Its own message asks for one; the host knows better. */
 const firstSize = { cols: 120, rows: 36 }
 /** A run that many watch is odd; each costs memory. */
 const watchersPerRun = 50
+const watchersPerServer = 1_000
+/** Between two questions of a server for a terminal that it shows and does not have, ms. */
+export const relayBeatMs = 2_000
+/** Another server answers within this, or none has the host, ms. */
+const foundMs = 10_000
 
 /** The task id of a terminal's address, or null. */
 export function terminalTask(url: string | undefined): string | null {
@@ -33,31 +45,20 @@ export function terminalTask(url: string | undefined): string | null {
 export interface TerminalsParts {
   readonly plane: Plane
   readonly auth: Auth
+  /** True: that daemon is connected to this server. */
+  has(daemonId: string): boolean
   /** False: that daemon is not connected to this server. */
   order(daemonId: string, order: TerminalOrder): boolean
 }
 
-interface Seat {
-  readonly taskId: string
-  readonly attemptId: string
-  readonly n: number
-  readonly daemonId: string
-  readonly daemonName: string
-}
-
-interface Stream extends Seat {
-  id: string
-  readonly watchers: Set<Watcher>
-  recent: Buffer[]
-  recentBytes: number
-  inputs: number
-  size: { readonly cols: number; readonly rows: number }
-}
-
 export class Terminals {
   readonly #parts: TerminalsParts
+  readonly #self = randomUUID()
   readonly #sockets = new WebSocketServer({ noServer: true, maxPayload: terminalInputBytes, perMessageDeflate: false })
   readonly #streams = new Map<string, Stream>()
+  /** Of streams whose host is not connected here. */
+  readonly #elsewhere = new Map<string, Elsewhere>()
+  #watchers = 0
   #closed = false
 
   constructor(parts: TerminalsParts) {
@@ -72,10 +73,7 @@ export class Terminals {
     requireScope(caller, 'user', 'a terminal')
     if (!reaches(caller.role, 'viewer')) throw new Problem('forbidden', 'a terminal needs the role viewer')
     const seat = await this.#seatOf(caller.teamId, taskId)
-    if (this.#closed) throw new Problem('unavailable', 'the server goes away; come back')
-    if ((this.#streams.get(seat.attemptId)?.watchers.size ?? 0) >= watchersPerRun)
-      throw new Problem('unavailable', `${watchersPerRun} watch this terminal already`)
-    const stream = this.#streams.get(seat.attemptId) ?? this.#open(seat)
+    const stream = await this.#streamOf(seat)
     this.#sockets.handleUpgrade(request, socket, head, (opened) => this.#join(stream, opened, { caller, credentials }))
   }
 
@@ -83,9 +81,8 @@ export class Terminals {
   output(daemonId: string, body: FromDaemonBody<'terminal'>): FromDaemonReply<'terminal'> {
     const stream = this.#streams.get(body.attemptId)
     if (stream === undefined || stream.daemonId !== daemonId || stream.id !== body.stream) return { open: false }
-    const bytes = Buffer.from(body.data, 'base64')
-    keep(stream, bytes)
-    for (const watcher of stream.watchers) watcher.show(bytes)
+    if (body.size != null) resized(stream, body.size, null)
+    show(stream, Buffer.from(body.data, 'base64'))
     if (body.end === null) return { open: true }
     this.#end(stream, body.end)
     return { open: false }
@@ -97,36 +94,47 @@ export class Terminals {
   }
 
   daemonDown(daemonId: string): void {
-    for (const stream of this.#streams.values()) {
+    for (const stream of [...this.#streams.values()]) {
       if (stream.daemonId !== daemonId) continue
-      const reason = `the host ${stream.daemonName} is not connected; what you type is not heard until it is back`
-      for (const watcher of stream.watchers) watcher.tell({ type: 'reset', reason })
+      for (const each of stream.audience) each.tell({ type: 'reset', reason: awayWords(stream.daemonName) })
+      // It may be with another server now: the other servers that watch ask for it themselves.
+      for (const each of [...stream.audience]) if (each instanceof Relay) each.terminate()
+      if (stream.audience.size > 0) this.#lookElsewhere(stream)
     }
   }
 
   hear(note: Note): void {
+    if (note.kind === 'relay') this.#hearServer(note)
     if (note.kind !== 'task' || note.state === 'running' || note.state === 'parked') return
     for (const stream of [...this.#streams.values()])
       if (stream.taskId === note.taskId) this.#end(stream, `the task is ${note.state}`)
   }
 
   ping(): void {
-    for (const { watchers } of this.#streams.values()) for (const watcher of watchers) watcher.ping()
+    for (const { audience } of this.#streams.values()) for (const each of audience) each.ping()
+  }
+
+  /** Called each `relayBeatMs`: servers that show each other's terminals tell that they are there. */
+  beat(): void {
+    for (const each of this.#elsewhere.values()) each.beat()
+    for (const { audience } of [...this.#streams.values()])
+      for (const each of [...audience]) if (each instanceof Relay) each.beat()
   }
 
   close(): void {
     this.#closed = true
-    for (const { watchers } of this.#streams.values())
-      for (const watcher of watchers) watcher.close(closeCodes.goingAway, 'the server goes away')
+    for (const each of this.#elsewhere.values()) each.leave()
+    for (const { audience } of [...this.#streams.values()])
+      for (const each of [...audience]) each.close(closeCodes.goingAway, 'the server goes away')
     this.#sockets.close()
   }
 
   /** Whoever does not go by itself is cut. */
   terminate(): void {
-    for (const { watchers } of this.#streams.values()) for (const watcher of watchers) watcher.terminate()
+    for (const { audience } of [...this.#streams.values()]) for (const each of [...audience]) each.terminate()
   }
 
-  async #seatOf(teamId: string, taskId: string): Promise<Seat> {
+  async #seatOf(teamId: string, taskId: string): Promise<TerminalSeat> {
     const record = await this.#parts.plane.store.read((tx) => requireTask(tx, teamId, taskId))
     const open = openAttempt(record.task)
     const { state } = record.task.status
@@ -138,89 +146,188 @@ export class Terminals {
     return { taskId, attemptId: open.id, n: open.n, daemonId: open.daemonId, daemonName }
   }
 
-  /** Throws `unavailable` when the daemon is not connected here. */
-  #open(seat: Seat): Stream {
-    const fresh = { id: randomUUID(), watchers: new Set<Watcher>(), recent: [], recentBytes: 0, inputs: 0 }
-    const stream: Stream = { ...seat, ...fresh, size: firstSize }
+  /** Throws `unavailable` when no server has the host, or too many watch. */
+  async #streamOf(seat: TerminalSeat): Promise<Stream> {
+    const away = new Problem('unavailable', `the host ${seat.daemonName} is not connected`)
+    const host = await this.#parts.plane.store.read((tx) => daemonById(tx, seat.daemonId))
+    // One that left a moment ago may still be written as connected; nobody answers for it then.
+    if (host?.connected !== true && !this.#streams.has(seat.attemptId)) throw away
+    if (this.#closed) throw new Problem('unavailable', 'the server goes away; come back')
+    const stream = this.#streams.get(seat.attemptId) ?? this.#open(seat)
+    if (stream.audience.size >= watchersPerRun)
+      throw new Problem('unavailable', `${watchersPerRun} watch this terminal already`)
+    if (this.#watchers >= watchersPerServer)
+      throw new Problem('unavailable', `${watchersPerServer} watch terminals of this server already`)
+    const elsewhere = this.#elsewhere.get(seat.attemptId)
+    if (elsewhere === undefined) return stream
+    const over = new AbortController()
+    const late = this.#parts.plane.clock.sleep(foundMs, over.signal).then(
+      () => false,
+      () => false,
+    )
+    const found = await Promise.race([elsewhere.found.then(() => true), late])
+    over.abort()
+    if (found && this.#streams.get(seat.attemptId) === stream) return stream
+    if (stream.audience.size === 0) this.#forget(stream)
+    throw away
+  }
+
+  /** Throws `unavailable` when the host is not connected and there is no other server to ask. */
+  #open(seat: TerminalSeat): Stream {
+    const stream = makeStream(seat)
     const { attemptId, daemonId, daemonName } = seat
-    if (!this.#parts.order(daemonId, { kind: 'open', attemptId, stream: stream.id, ...firstSize })) {
-      const elsewhere = this.#parts.plane.store.dialect === 'sqlite' ? '' : ', or is connected to another replica of it'
-      throw new Problem('unavailable', `the host ${daemonName} is not connected to this server${elsewhere}`)
-    }
+    const isHere = this.#parts.order(daemonId, { kind: 'open', attemptId, stream: stream.id, ...firstSize })
+    if (!isHere && this.#isAlone) throw new Problem('unavailable', `the host ${daemonName} is not connected`)
     this.#streams.set(attemptId, stream)
+    if (!isHere) this.#lookElsewhere(stream)
     return stream
   }
 
   #reopen(stream: Stream): void {
-    stream.id = randomUUID()
-    stream.recent = []
-    stream.recentBytes = 0
-    stream.inputs = 0
-    const { attemptId, daemonId, id, size } = stream
-    for (const watcher of stream.watchers) watcher.restart('the host is connected again')
-    this.#parts.order(daemonId, { kind: 'open', attemptId, stream: id, ...size })
+    const { attemptId, daemonId } = stream
+    this.#elsewhere.get(attemptId)?.leave()
+    this.#elsewhere.delete(attemptId)
+    renew(stream)
+    for (const each of stream.audience) each.restart('the host is connected again')
+    this.#parts.order(daemonId, { kind: 'open', attemptId, stream: stream.id, ...(stream.size ?? firstSize) })
+  }
+
+  get #isAlone(): boolean {
+    return this.#parts.plane.store.dialect === 'sqlite'
+  }
+
+  #lookElsewhere(stream: Stream): void {
+    if (this.#isAlone || this.#closed) return
+    const acts = {
+      send: (message: RelayMessage, to: string | null) => void this.#say(message, to),
+      ended: (reason: string) => this.#end(stream, reason),
+    }
+    this.#elsewhere.set(stream.attemptId, new Elsewhere(stream, acts))
+  }
+
+  #say(message: RelayMessage, to: string | null): Promise<void> {
+    return this.#parts.plane.store.tell([{ kind: 'relay', from: this.#self, to, body: message }])
+  }
+
+  #hearServer({ from, to, body }: Note & { readonly kind: 'relay' }): void {
+    if (from === this.#self || (to !== null && to !== this.#self) || this.#closed) return
+    const { success, data: message } = relayMessage.safeParse(body) // of another version: not understood
+    if (!success) return
+    if (message.is === 'join') this.#hearJoin(message, from)
+    else {
+      for (const each of [...this.#elsewhere.values()]) if (each.owns(message.relay)) each.hear(message, from)
+      for (const stream of [...this.#streams.values()]) {
+        const relay = relayOf(stream, message.relay)
+        if (relay !== null) this.#hearWatcher(stream, relay, message)
+      }
+    }
+  }
+
+  #hearWatcher(stream: Stream, relay: Relay, message: RelayMessage): void {
+    if (message.is === 'input') this.#type(stream, Buffer.from(message.data, 'base64'), message.by)
+    else if (message.is === 'resize') this.#resize(stream, message, relay)
+    else if (message.is === 'leave') relay.terminate()
+  }
+
+  /** Another server's people watch a terminal; is its host here? */
+  #hearJoin({ relay: id, ...asked }: RelayMessage & { readonly is: 'join' }, from: string): void {
+    const { is: _, ...seat } = asked
+    const known = this.#streams.get(seat.attemptId)
+    if (!this.#parts.has(seat.daemonId) || this.#elsewhere.has(seat.attemptId)) return
+    const stream = known ?? this.#open(seat)
+    const before = relayOf(stream, id)
+    before?.heard()
+    if (before === null && stream.audience.size >= watchersPerRun) return
+    void this.#say({ is: 'here', relay: id }, from)
+    if (before === null) this.#welcome(stream, this.#makeRelay(stream, id, from))
+  }
+
+  #makeRelay(stream: Stream, id: string, server: string): Relay {
+    const relay: Relay = new Relay(id, {
+      send: (message) => this.#say(message, server),
+      recent: () => Buffer.concat(stream.recent),
+      gone: () => this.#left(stream, relay),
+    })
+    return relay
+  }
+
+  /** Whoever comes begins with what there is. */
+  #welcome(stream: Stream, one: Audience): void {
+    stream.audience.add(one)
+    if (stream.size !== null) one.tell({ type: 'size', ...stream.size })
+    one.show(Buffer.concat(stream.recent))
+  }
+
+  #left(stream: Stream, one: Audience): void {
+    if (stream.audience.delete(one) && stream.audience.size === 0) this.#forget(stream)
   }
 
   #join(stream: Stream, socket: WebSocket, who: { readonly caller: Caller; readonly credentials: Credentials }): void {
     const { caller, credentials } = who
     const { plane, auth } = this.#parts
     const mayType = reaches(caller.role, 'member')
-    const watcher = new Watcher(socket, {
+    const watcher: Watcher = new Watcher(socket, {
       mayType,
       typed: (bytes) => this.#type(stream, bytes, caller.actor),
-      resized: (size) => this.#resize(stream, size),
+      resized: (size) => this.#resize(stream, size, watcher),
       recent: () => Buffer.concat(stream.recent),
     })
     const unwatch = auth.watch(caller, credentials, () =>
       watcher.close(closeCodes.unauthorized, 'the token was revoked'),
     )
     plane.log.info({ taskId: stream.taskId, attemptId: stream.attemptId, actor: caller.actor }, 'terminal joined')
-    stream.watchers.add(watcher)
+    this.#watchers += 1
     watcher.onClose(() => {
       unwatch()
+      this.#watchers -= 1
       plane.log.info({ attemptId: stream.attemptId, actor: caller.actor }, 'terminal left')
-      stream.watchers.delete(watcher)
-      if (stream.watchers.size === 0) this.#forget(stream)
+      this.#left(stream, watcher)
     })
     watcher.tell({ type: 'ready', attempt: stream.n, input: mayType })
-    watcher.show(Buffer.concat(stream.recent))
+    this.#welcome(stream, watcher)
   }
 
   #type(stream: Stream, bytes: Buffer, by: string): void {
+    const elsewhere = this.#elsewhere.get(stream.attemptId)
+    if (elsewhere !== undefined) {
+      elsewhere.type(bytes, by)
+      return
+    }
     stream.inputs += 1
     const { attemptId, daemonId, id, inputs: seq } = stream
     const order = { kind: 'input' as const, attemptId, stream: id, seq, data: bytes.toString('base64'), by }
     this.#parts.order(daemonId, order) // not connected: the watcher was told
   }
 
-  #resize(stream: Stream, size: { readonly cols: number; readonly rows: number }): void {
-    stream.size = { cols: size.cols, rows: size.rows }
+  #resize(stream: Stream, { cols, rows }: TerminalSize, by: Audience): void {
+    const elsewhere = this.#elsewhere.get(stream.attemptId)
+    if (elsewhere !== undefined) {
+      elsewhere.resize({ cols, rows }, by)
+      return
+    }
+    resized(stream, { cols, rows }, by)
     const { attemptId, daemonId, id } = stream
-    this.#parts.order(daemonId, { kind: 'resize', attemptId, stream: id, ...stream.size })
+    this.#parts.order(daemonId, { kind: 'resize', attemptId, stream: id, cols, rows })
   }
 
   #end(stream: Stream, reason: string): void {
     this.#streams.delete(stream.attemptId)
-    for (const watcher of stream.watchers) watcher.end(reason)
+    this.#elsewhere.delete(stream.attemptId)
+    for (const each of [...stream.audience]) each.end(reason)
   }
 
   #forget(stream: Stream): void {
     if (this.#streams.get(stream.attemptId) !== stream) return
     this.#streams.delete(stream.attemptId)
     const { attemptId, daemonId, id } = stream
-    this.#parts.order(daemonId, { kind: 'close', attemptId, stream: id })
+    const elsewhere = this.#elsewhere.get(attemptId)
+    this.#elsewhere.delete(attemptId)
+    elsewhere?.leave()
+    if (elsewhere === undefined) this.#parts.order(daemonId, { kind: 'close', attemptId, stream: id })
   }
 }
 
-/** The newest bytes, for those who come later. */
-function keep(stream: Stream, bytes: Buffer): void {
-  if (bytes.length === 0) return
-  stream.recent.push(bytes)
-  stream.recentBytes += bytes.length
-  while (stream.recentBytes > terminalBacklogBytes) {
-    const oldest = stream.recent[0]
-    if (oldest === undefined || stream.recentBytes - oldest.length < terminalBacklogBytes / 2) return
-    stream.recent.shift()
-    stream.recentBytes -= oldest.length
-  }
+function relayOf(stream: Stream, id: string): Relay | null {
+  for (const each of stream.audience) if (each instanceof Relay && each.id === id) return each
+  return null
 }

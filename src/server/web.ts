@@ -49,8 +49,13 @@ export function makeWeb(parts: RestParts, options: WebOptions): Web {
       return await signIn(c, parts.plane, c.req.param('code'), options.secure)
     } catch (error) {
       if (!(error instanceof Problem)) throw error
+      // A link from the browser's history, opened by who is signed in: they wanted the page.
+      if (await isSignedIn(c, parts)) return c.redirect('/', 303)
       c.status(401)
-      return html(c, messagePage('Not signed in', `${error.detail}. Restart capstan to get another one.`))
+      return html(
+        c,
+        messagePage('Not signed in', `${error.detail}. ${otherWays}`, { path: '/', name: 'Sign in with a token' }),
+      )
     }
   })
   addPage(app)
@@ -74,6 +79,18 @@ export function makeListener(app: Web, guard: () => Guard, parts: RestParts, opt
     const refusal = probe ? null : guard().check({ method, headers, upgrade: false })
     if (refusal === null) void listener(request, response)
     else sendProblem(response, describeFailure(refusal, parts.plane.log))
+  }
+}
+
+const otherWays = 'Each link works once. Another is printed when Capstan starts, and by: capstan member invite NAME.'
+
+async function isSignedIn(c: WebContext, { auth }: RestParts): Promise<boolean> {
+  try {
+    await auth.caller(credentialsOf(c))
+    return true
+  } catch (error) {
+    if (error instanceof Problem) return false
+    throw error
   }
 }
 

@@ -3,6 +3,7 @@
 import { sql } from 'kysely'
 import type { RetryPolicy } from '../core/retry.ts'
 import { defaultRetryPolicy } from '../core/retry.ts'
+import { leaseBounds } from '../protocol/fleet.ts'
 import type { RunReport } from '../protocol/link.ts'
 import type { Claimant } from './owners.ts'
 import { attemptRow, granted, leaseLost, ownerOf } from './owners.ts'
@@ -28,12 +29,12 @@ export function* heartbeat(
   tx: Tx,
   daemonId: string,
   runs: readonly RunReport[],
-  { leaseMs, policy = defaultRetryPolicy }: { readonly leaseMs: number; readonly policy?: RetryPolicy },
+  { leaseMs, mostMs = leaseMs, policy = defaultRetryPolicy }: LeaseTerms,
 ): Work<Heard> {
-  const { missed, ...first } = yield* hearOnce(tx, daemonId, runs, { leaseMs, policy })
+  const { missed, ...first } = yield* hearOnce(tx, daemonId, runs, { leaseMs, mostMs, policy })
   if (missed.length === 0) return first
   // Their leases lapsed between our look and the renewal: the second look sees that and takes them back.
-  const second = yield* hearOnce(tx, daemonId, missed, { leaseMs, policy })
+  const second = yield* hearOnce(tx, daemonId, missed, { leaseMs, mostMs, policy })
   return {
     renewed: [...first.renewed, ...second.renewed],
     lost: [...first.lost, ...second.lost],
@@ -41,16 +42,21 @@ export function* heartbeat(
   }
 }
 
-interface Terms {
+interface LeaseTerms {
+  /** Of a run that asks for none of its own. */
   readonly leaseMs: number
-  readonly policy: RetryPolicy
+  /** A run may ask for no longer one. */
+  readonly mostMs?: number
+  readonly policy?: RetryPolicy
 }
+
+type Terms = Required<LeaseTerms>
 
 function* hearOnce(
   tx: Tx,
   daemonId: string,
   runs: readonly RunReport[],
-  { leaseMs, policy }: Terms,
+  terms: Terms,
 ): Work<Heard & { readonly missed: readonly RunReport[] }> {
   if (runs.length === 0) return { renewed: [], lost: [], cancelled: [], missed: [] }
   const rows = new Map((yield* rowsNamed(tx, runs)).map((row) => [row.id, row]))
@@ -60,11 +66,12 @@ function* hearOnce(
     const { attemptId, epoch } = run
     const claimant = { daemonId, attemptId, epoch }
     const row = rows.get(attemptId) ?? null
-    const theirs = granted(row, claimant) && row.open === 1 && (yield* follow(tx, { row, run, claimant, policy }))
+    const theirs =
+      granted(row, claimant) && row.open === 1 && (yield* follow(tx, { row, run, claimant, policy: terms.policy }))
     if (theirs) owned.push(run)
     else lost.push({ attemptId, detail: leaseLost(yield* attemptRow(tx, attemptId), claimant).detail })
   }
-  const renewed = yield* renew(tx, owned, leaseMs)
+  const renewed = yield* renewAll(tx, owned, terms)
   const ids = new Set(renewed.map((row) => row.id))
   const cancelled = renewed.filter((row) => row.ownership === 'stopping').map((row) => row.id)
   return { renewed: [...ids], lost, cancelled, missed: owned.filter((run) => !ids.has(run.attemptId)) }
@@ -114,7 +121,16 @@ function* follow(tx: Tx, { row, run, claimant, policy }: Following): Work<boolea
   return moved.is === 'done'
 }
 
-/** One statement for all runs. An attempt whose lease lapsed between our look and now is left out: the next heartbeat finds it so. */
+/** Mostly one lease for all. A shorter one than the server's least would be lost to one hiccup. */
+function* renewAll(tx: Tx, runs: readonly RunReport[], { leaseMs, mostMs }: Terms): Work<AttemptRow[]> {
+  const leaseOf = ({ leaseTtlMs }: RunReport) =>
+    leaseTtlMs === undefined ? leaseMs : Math.min(mostMs, Math.max(Math.min(leaseBounds.leastMs, leaseMs), leaseTtlMs))
+  const renewed: AttemptRow[] = []
+  for (const [ms, some] of Map.groupBy(runs, leaseOf)) renewed.push(...(yield* renew(tx, some, ms)))
+  return renewed
+}
+
+/** One statement for all runs of one lease. An attempt whose lease lapsed between our look and now is left out: the next heartbeat finds it so. */
 function renew(tx: Tx, runs: readonly RunReport[], leaseMs: number): Work<AttemptRow[]> {
   return rowsOf(
     tx,

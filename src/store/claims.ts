@@ -13,7 +13,7 @@ import type { Change } from './persist.ts'
 import { saveChanges } from './persist.ts'
 import type { Claimed, Tx, Work } from './port.ts'
 import { profilesById } from './profiles.ts'
-import { rowsOf } from './query.ts'
+import { all, rowsOf } from './query.ts'
 import type { Loaded, TaskRow } from './task-rows.ts'
 import { lockTasks, toRecords, withLockedAttempts } from './task-rows.ts'
 import { piece, text } from './text.ts'
@@ -34,6 +34,8 @@ export interface Claim {
   readonly max: number
   /** Only this task; null: the best of the queue. */
   readonly taskId: string | null
+  /** Only tasks that carry it; null or absent: any. */
+  readonly correlationId?: string | null
   /** The daemon's first heartbeat must come within this, ms. */
   readonly dispatchMs: number
   /** It has said nothing since its leases ran out: tasks that it let lapse are for others. Default false. */
@@ -46,7 +48,7 @@ const rounds = 8
 /** Grants up to `max` tasks, best first: priority, then the daemon's profile order, then age. */
 export function* claimTasks(tx: Tx, claim: Claim): Work<Claimed[]> {
   if (claim.fits.length === 0 || claim.max < 1) return []
-  const taken = claim.taskId === null ? yield* takeBest(tx, claim) : yield* takeNamed(tx, claim, claim.taskId)
+  const taken = yield* takeWanted(tx, claim)
   return yield* grant(tx, claim, taken)
 }
 
@@ -62,9 +64,31 @@ interface Taken {
   readonly fit: LaneFit
 }
 
-function* takeNamed(tx: Tx, claim: Claim, taskId: string): Work<Taken[]> {
-  return pair(claim, yield* lockTasks(tx, [taskId]))
+function* takeWanted(tx: Tx, claim: Claim): Work<Taken[]> {
+  const { taskId, correlationId } = claim
+  if (taskId !== null) return pair(claim, yield* lockTasks(tx, [taskId]))
+  if (correlationId == null) return yield* takeBest(tx, claim)
+  return pair(claim, yield* lockTasks(tx, yield* claimableOf(tx, claim, correlationId))).slice(0, claim.max)
 }
+
+/** Few tasks share a correlation id: they are looked up by it, and those of lanes that do not fit fall out after. */
+function* claimableOf(tx: Tx, { teamId, fits }: Claim, correlationId: string): Work<string[]> {
+  const lanes = fits.map(({ laneId }) => laneId)
+  const query = tx.db
+    .selectFrom('tasks')
+    .select('id')
+    .where('team_id', '=', teamId)
+    .where('correlation_id', '=', correlationId)
+    .where('claimable', '=', 1)
+    .where('lane_id', 'in', lanes)
+    .orderBy('priority', 'desc')
+    .orderBy('seq')
+    .limit(mostCorrelated)
+  return (yield* all(query.compile())).map(({ id }) => id)
+}
+
+/** More than one claim may ask for. */
+const mostCorrelated = 100
 
 function* takeBest(tx: Tx, claim: Claim): Work<Taken[]> {
   if (tx.dialect === 'sqlite') {

@@ -60,6 +60,7 @@ const attempts: Readonly<Record<keyof AttemptsTable, true>> = {
   leased: true,
   asks: true,
   asks_since: true,
+  waited_ms: true,
   harness: true,
   harness_version: true,
   model: true,

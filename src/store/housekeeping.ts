@@ -1,4 +1,5 @@
-// What the server no longer needs after days: keys of old creations, messages to hosts that never came back, blobs nobody refers to.
+// What the server no longer needs after days: keys of old creations, messages to hosts that never came back, requests that are over, tokens
+// that no longer open anything, old lines of the audit log, blobs nobody refers to.
 // All in bounded batches; how far each went is kept among the settings.
 
 import { sql } from 'kysely'
@@ -40,14 +41,48 @@ export function* forgetKeys(tx: Tx, { before, limit }: HouseTerms): Work<number>
 
 /**
  * Forgets messages that wait since before for a host that was not heard since before: should it come back, registering tells it what it needs.
- * Acknowledged ones are gone already. Gives how many.
+ * Acknowledged ones are gone already, but for words to agents: those go by their age. Gives how many.
  */
 export function* forgetMessages(tx: Tx, { before, limit }: HouseTerms): Work<number> {
   return yield* changeBy(
     tx,
     sql`delete from daemon_messages where (daemon_id, seq) in (
       select m.daemon_id, m.seq from daemon_messages m join daemons d on d.id = m.daemon_id
-        where m.created_at < ${before} and d.connection_id is null and d.last_seen_at < ${before} limit ${limit})`,
+        where m.created_at < ${before}
+          and (m.acked_at is not null or (d.connection_id is null and d.last_seen_at < ${before})) limit ${limit})`,
+  )
+}
+
+/** Forgets requests that are over, of attempts that are over; what was asked and answered stands in the transcript. Gives how many. */
+export function* forgetRequests(tx: Tx, { before, limit }: HouseTerms): Work<number> {
+  return yield* changeBy(
+    tx,
+    sql`delete from requests where id in (
+      select r.id from requests r where r.state <> 'open' and r.created_at < ${before}
+        and not exists (select 1 from attempts a where a.id = r.attempt_id and a.open = 1) limit ${limit})`,
+  )
+}
+
+/**
+ * Forgets tokens, sign-ins and browser sessions that were revoked or ran out before. Of each account the one that was used last stays: it says
+ * when the account was used. Gives how many.
+ */
+export function* forgetTokens(tx: Tx, { before, limit }: HouseTerms): Work<number> {
+  return yield* changeBy(
+    tx,
+    sql`delete from tokens where id in (
+      select t.id from tokens t where coalesce(t.revoked_at, t.expires_at) < ${before} and (t.account_id is null or exists (
+        select 1 from tokens n where n.account_id = t.account_id and n.id <> t.id and (
+          coalesce(n.last_used_at, 0) > coalesce(t.last_used_at, 0)
+          or (coalesce(n.last_used_at, 0) = coalesce(t.last_used_at, 0) and n.id > t.id)))) limit ${limit})`,
+  )
+}
+
+/** Forgets lines of the audit log. They are in the order of time, so that only the oldest are looked at. Gives how many. */
+export function* forgetAudit(tx: Tx, { before, limit }: HouseTerms): Work<number> {
+  return yield* changeBy(
+    tx,
+    sql`delete from audit where at < ${before} and seq in (select seq from audit order by seq limit ${limit})`,
   )
 }
 

@@ -21,10 +21,10 @@ export class Ears {
   }
 }
 
-/** Leaves of several notes that say the same only the last. Keeps the order of the first ones. */
+/** Leaves of several notes that say the same only the last. Keeps the order of the first ones. What is relayed never says the same. */
 export function coalesce(notes: readonly Note[]): Note[] {
   if (notes.length < 2) return [...notes]
-  const kept = new Map<string, Note>()
+  const kept = new Map<string | Note, Note>()
   for (const note of notes) kept.set(keyOf(note), note)
   return [...kept.values()]
 }
@@ -53,7 +53,7 @@ export function unpackNotes(replicaId: string, payload: string): Note[] | null {
   return parts.slice(1) as Note[] // packNotes wrote them: only replicas of one version speak on this channel
 }
 
-function keyOf(note: Note): string {
+function keyOf(note: Note): string | Note {
   switch (note.kind) {
     case 'task':
       return `task ${note.taskId} ${note.state}`
@@ -67,5 +67,7 @@ function keyOf(note: Note): string {
       return `fleet ${note.teamId}`
     case 'token_revoked':
       return `token ${note.tokenId}`
+    case 'relay':
+      return note
   }
 }

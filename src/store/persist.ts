@@ -202,9 +202,10 @@ function* updateAttempts(tx: Tx, moved: readonly MovedRow[]): Work<void> {
 function updateManyAttempts(rows: string) {
   return sql`update attempts a set state = v.state, ownership = v.ownership, reason = v.reason, ended_at = v.ended_at,
       ending = v.ending, open = v.open, leased = v.leased, asks = v.asks, asks_since = v.asks_since,
+      waited_ms = v.waited_ms,
       running_at = v.running_at, timeout_at = v.timeout_at, outcome = v.outcome, session_ref = v.session_ref
     from json_to_recordset(${rows}::json) as v(id text, state text, ownership text, reason text, ended_at bigint,
-      ending text, open bigint, leased bigint, asks bigint, asks_since bigint, running_at bigint, timeout_at bigint,
+      ending text, open bigint, leased bigint, asks bigint, asks_since bigint, waited_ms bigint, running_at bigint, timeout_at bigint,
       outcome text, session_ref text)
     where a.id = v.id`
 }
@@ -228,7 +229,8 @@ function movedRow({ before }: Change, old: AttemptRow, attempt: Attempt, now: nu
   if (!isOpen(attempt)) {
     const { state, reason, detail, endedAt, endedBy } = attempt
     const ending = JSON.stringify({ reason, detail, endedBy })
-    return { ...old, state, ownership: null, reason, ended_at: endedAt, ending, open: 0, leased: 0, asks: 0 }
+    const over = { open: 0, leased: 0, ...askingNoMore(old, now) } as const
+    return { ...old, state, ownership: null, reason, ended_at: endedAt, ending, ...over }
   }
   const { state, ownership } = attempt
   const starts = state === 'running' && old.running_at === null
@@ -238,10 +240,15 @@ function movedRow({ before }: Change, old: AttemptRow, attempt: Attempt, now: nu
     state,
     ownership,
     leased: leasedFlag(attempt),
-    asks: ownership === 'stopping' ? 0 : old.asks,
+    ...(ownership === 'stopping' ? askingNoMore(old, now) : {}),
     running_at: starts ? now : old.running_at,
     timeout_at: limitMs > 0 ? now + limitMs : old.timeout_at,
   }
+}
+
+/** Its requests are closed; the time that they stood open counts. */
+function askingNoMore({ asks, asks_since, waited_ms }: AttemptRow, now: number): Pick<AttemptRow, 'asks' | 'waited_ms'> {
+  return { asks: 0, waited_ms: asks > 0 && asks_since !== null ? waited_ms + Math.max(0, now - asks_since) : waited_ms }
 }
 
 function leasedFlag(attempt: Attempt): Flag {
@@ -270,6 +277,7 @@ function newAttemptRow({ before, claim }: Change, attempt: Attempt): AttemptRow 
     leased: 1,
     asks: 0,
     asks_since: null,
+    waited_ms: 0,
     harness: null,
     harness_version: null,
     model: null,

@@ -56,6 +56,8 @@ export type Note =
   | { readonly kind: 'message'; readonly daemonId: string }
   | { readonly kind: 'fleet'; readonly teamId: string }
   | { readonly kind: 'token_revoked'; readonly tokenId: string }
+  /** Between two servers, of terminals: never stored, lost while they do not hear each other. `to` null: whoever it concerns. */
+  | { readonly kind: 'relay'; readonly from: string; readonly to: string | null; readonly body: unknown }
 
 export interface Store {
   readonly dialect: Dialect
@@ -68,6 +70,8 @@ export interface Store {
   read<T>(work: (tx: Tx) => Work<T>): Promise<T>
   /** Hears the notes of all replicas. Returns how to stop. */
   listen(hear: (note: Note) => void): () => void
+  /** Says something to the other replicas that is no change of the store; resolves when it was handed over, or is lost. SQLite: nobody is there. */
+  tell(notes: readonly Note[]): Promise<void>
   /** Holds leadership while `work` runs; waits for it first. One holder among all replicas. SQLite: at once. */
   lead(work: (signal: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<void>
   close(): Promise<void>
@@ -163,6 +167,10 @@ export interface AttemptRecord {
   readonly lastEventAt: number | null
   /** Requests that wait for a person: while there are some, its clocks stand still. */
   readonly asks: number
+  /** Since when there are some; null: there are none. */
+  readonly waitsSince: number | null
+  /** How long it waited for people before that, ms. */
+  readonly waitedMs: number
   readonly eventCount: number
   readonly outcome: Outcome | null
   readonly salvage: readonly { readonly at: number; readonly kind: string; readonly detail: string }[]

@@ -18,6 +18,7 @@ export class NoteWire {
   #client: pg.Client | null = null
   #pending: Note[] = []
   #work: Promise<void> = Promise.resolve()
+  #flushing: Promise<void> = Promise.resolve()
   #reconnecting: Promise<void> = Promise.resolve()
 
   constructor(wire: { url: string; replicaId: string; hear: (notes: readonly Note[]) => void }) {
@@ -38,27 +39,28 @@ export class NoteWire {
     this.#client = client
   }
 
-  /** Sends notes to the other replicas: those of one event-loop tick together. */
-  send(notes: readonly Note[]): void {
-    if (notes.length === 0) return
-    if (this.#pending.length === 0) setImmediate(() => this.#flush())
+  /** Sends notes to the other replicas: those of one event-loop tick together, in order. Resolves when they were sent or are lost; never rejects. */
+  send(notes: readonly Note[]): Promise<void> {
+    if (notes.length === 0) return Promise.resolve()
+    if (this.#pending.length === 0) this.#flushing = new Promise((done) => setImmediate(() => done(this.#flush())))
     this.#pending.push(...notes)
+    return this.#flushing
   }
 
   async close(): Promise<void> {
     this.#stopped.abort()
     await this.#reconnecting
-    this.#flush()
-    await this.#work
+    await this.#flush()
     const client = this.#client
     this.#client = null
     await client?.end()
   }
 
-  #flush(): void {
+  #flush(): Promise<void> {
     const payloads = packNotes(this.#replicaId, coalesce(this.#pending))
     this.#pending = []
     if (payloads.length > 0) this.#work = this.#work.then(() => this.#notify(payloads))
+    return this.#work
   }
 
   async #notify(payloads: readonly string[]): Promise<void> {

@@ -99,6 +99,10 @@ class PostgresStore implements Store {
     return this.#ears.listen(hear)
   }
 
+  tell(notes: readonly Note[]): Promise<void> {
+    return this.#wire.send(notes)
+  }
+
   lead(work: (signal: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<void> {
     return leadPostgres(this.#url, work, signal)
   }
@@ -215,7 +219,7 @@ class PostgresStore implements Store {
   #tell(notes: readonly Note[]): void {
     const told = coalesce(notes)
     this.#ears.tell(told)
-    this.#wire.send(told)
+    void this.#wire.send(told) // never rejects
   }
 }
 

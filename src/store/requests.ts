@@ -95,13 +95,31 @@ function* sayAgain(tx: Tx, teamId: string, { requestId, attemptId }: NewRequest)
   return { is: 'done' }
 }
 
-/** The agent took its request back. One that is not open any more stays as it is. */
-export function* withdrawRequest(tx: Tx, claimant: Claimant, requestId: string): Work<Heard> {
+/** The agent took its request back, or its host denied it by its own clock. One that is not open any more stays as it is. */
+export function* withdrawRequest(
+  tx: Tx,
+  claimant: Claimant,
+  { requestId, expired = false }: { readonly requestId: string; readonly expired?: boolean | undefined },
+): Work<Heard> {
   const row = yield* attemptRow(tx, claimant.attemptId)
   if (!granted(row, claimant)) return { is: 'refused', refusal: leaseLost(row, claimant) }
   const asked = yield* getRequest(tx, row.team_id, requestId)
-  if (asked?.attemptId === claimant.attemptId) yield* close(tx, asked, 'withdrawn', null)
+  if (asked?.attemptId === claimant.attemptId) yield* close(tx, asked, expired ? 'expired' : 'withdrawn', null)
   return { is: 'done' }
+}
+
+/** What stands open of these attempts. */
+export function* openRequestsOf(
+  tx: Tx,
+  attemptIds: readonly string[],
+): Work<{ readonly attemptId: string; readonly requestId: string }[]> {
+  if (attemptIds.length === 0) return []
+  const query = tx.db
+    .selectFrom('requests')
+    .select(['attempt_id as attemptId', 'id as requestId'])
+    .where('state', '=', sql.lit('open')) // written out: the index of open ones is partial
+    .where('attempt_id', 'in', attemptIds)
+  return yield* all(query.compile())
 }
 
 export interface RequestQuery {
@@ -236,6 +254,7 @@ function* close(
   yield* changeBy(
     tx,
     sql`update attempts set asks = asks - 1,
+      waited_ms = case when asks = 1 then waited_ms + ${tx.now} - coalesce(asks_since, ${tx.now}) else waited_ms end,
       timeout_at = case when asks = 1 then timeout_at + ${tx.now} - coalesce(asks_since, ${tx.now}) else timeout_at end
       where id = ${asked.attemptId} and asks > 0`,
   )

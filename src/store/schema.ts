@@ -16,7 +16,7 @@ export interface Schema {
   profiles: ProfilesTable
   daemons: DaemonsTable
   daemon_repos: { team_id: string; slug: string; daemon_id: string }
-  daemon_messages: { daemon_id: string; seq: number; type: string; body: string; created_at: number }
+  daemon_messages: DaemonMessagesTable
   lanes: { id: Generated<number>; team_id: string; lane_key: string; needs: string }
   tasks: TasksTable
   task_log: TaskLogTable
@@ -33,10 +33,23 @@ export interface Schema {
     actor: string
     operation: string
     target: string | null
+    detail: string | null
+    address: string | null
+    unfinished: Generated<number>
   }
   blobs: { team_id: string; cid: string; bytes: number; created_at: number }
   accounts: AccountsTable
   models: ModelsTable
+}
+
+interface DaemonMessagesTable {
+  daemon_id: string
+  seq: number
+  type: string
+  body: string
+  created_at: number
+  /** Only of words for an agent: its daemon has them. They are kept, as it may say later that they were not heard. */
+  acked_at: number | null
 }
 
 interface TokensTable {
@@ -189,6 +202,8 @@ export interface AttemptsTable {
   asks: number
   /** When the first of those now open came: however many there are, the time they stand open counts once. */
   asks_since: number | null
+  /** How long it waited for people, ms: all of its requests together, without those open now. */
+  waited_ms: number
   harness: string | null
   harness_version: string | null
   model: string | null

@@ -4,17 +4,25 @@ import { sql } from 'kysely'
 import type { Requirements } from '../core/routing.ts'
 import { laneFor } from './lanes.ts'
 import type { Tx, Work } from './port.ts'
-import { changeBy, rowsOf } from './query.ts'
+import { changeBy, parseJsonOrNull, rowsOf } from './query.ts'
 
 /** How long a continuation waits for the host of its session, ms; then any host that fits may take it. */
 export const stickyMs = 60_000
 
-/** The daemon that ran the task last; null when none did. */
+interface SeatRow {
+  readonly daemon_id: string
+  readonly outcome: string | null
+  readonly drains: number
+}
+
+/** The daemon that ran the task last; null when none did, or when it takes no more work and its conversation can be had elsewhere. */
 export function* seatOf(tx: Tx, taskId: string): Work<string | null> {
-  const last = sql<{
-    daemon_id: string
-  }>`select daemon_id from attempts where task_id = ${taskId} order by n desc limit 1`
-  return (yield* rowsOf(tx, last))[0]?.daemon_id ?? null
+  const last = sql<SeatRow>`select a.daemon_id, a.outcome, d.drain_asked + d.draining as drains
+    from attempts a join daemons d on d.id = a.daemon_id where a.task_id = ${taskId} order by a.n desc limit 1`
+  const [row] = yield* rowsOf(tx, last)
+  if (row === undefined) return null
+  const { sessionCid = null } = parseJsonOrNull<{ sessionCid?: string | null }>(row.outcome) ?? {}
+  return Number(row.drains) > 0 && sessionCid !== null ? null : row.daemon_id
 }
 
 /** A continuation that may start now is for the host of its session alone, for a while. Nothing happens when it names its own daemon. */

@@ -118,6 +118,8 @@ class SqliteStore implements Store {
     return this.#ears.listen(hear)
   }
 
+  async tell(): Promise<void> {}
+
   async lead(work: (signal: AbortSignal) => Promise<void>, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
     await work(signal)

@@ -216,6 +216,8 @@ function attemptRecord(row: AttemptRow, attempt: Attempt, salvage: AttemptRecord
     lastHeartbeatAt: row.last_heartbeat_at,
     lastEventAt: row.last_event_at,
     asks: row.asks,
+    waitsSince: row.asks > 0 ? row.asks_since : null,
+    waitedMs: row.waited_ms,
     eventCount: row.event_count,
     outcome: parseJsonOrNull<Outcome>(row.outcome),
     salvage,

@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { resolveDaemonOptions } from '../../src/cli/daemon-options.ts'
+import { leaseOf, pollOf } from '../../src/cli/daemon-pace.ts'
 import { capstan, makeHome } from './run.ts'
 
 let home: ReturnType<typeof makeHome>
@@ -87,4 +88,29 @@ it('a wrong daemon.toml ends the command with 78', async () => {
     code: 78,
     err: expect.stringContaining('must be a whole number from 1 to 100, not 0'),
   })
+})
+
+it.each([
+  [{ leaseTtl: 5_000 }, '--lease-ttl 5s: a lease is of 15s to 10m'],
+  [{ leaseTtl: 3_600_000 }, '--lease-ttl 1h: a lease is of 15s to 10m'],
+  [
+    { leaseTtl: 20_000, heartbeatInterval: 10_000 },
+    '--heartbeat-interval 10s does not go with --lease-ttl 20s: at least three heartbeats belong into a lease',
+  ],
+  [{ pollInterval: 0 }, '--poll-interval 0ms: at least 100ms'],
+  [{ pollInterval: 5_000, maxPollInterval: 2_000 }, '--poll-interval 5s is more than --max-poll-interval 2s'],
+])('how often a daemon speaks: %j is refused', (flags, sentence) => {
+  expect(() => [leaseOf(flags), pollOf(flags)]).toThrow(sentence)
+})
+
+it('one wait between claims that is set moves the other, so that they go together', () => {
+  expect(pollOf({ pollInterval: 60_000 })).toEqual({ pollIntervalMs: 60_000, maxPollIntervalMs: 60_000 })
+  expect(pollOf({ maxPollInterval: 1_000 })).toEqual({ pollIntervalMs: 1_000, maxPollIntervalMs: 1_000 })
+  expect(pollOf({})).toEqual({ pollIntervalMs: 2_000, maxPollIntervalMs: 30_000 })
+})
+
+it('a daemon that could not hold its lease does not start', async () => {
+  const env = { CAPSTAN_URL: 'http://127.0.0.1:9', CAPSTAN_TOKEN: 'cap_none' }
+  const { code, err } = await capstan(['daemon', '--lease-ttl', '5s'], { home: home.path, env })
+  expect([code, err]).toEqual([64, expect.stringContaining('a lease is of 15s to 10m')])
 })

@@ -14,7 +14,7 @@ function setUp(home: string): void {
   writeFileSync(join(folder, 'client.json'), JSON.stringify({ url: 'http://127.0.0.1:9', token: 'cap_secret' }))
   writeFileSync(join(home, 'key'), key)
   const toml = '[author]\nname = "Ada $HOME"\nemail = "a@example.org"\n[signing]\nkey = "~/key"\n'
-  writeFileSync(join(folder, 'identities/ci.toml'), `forgeToken = "ghp_x"\n${toml}`, { mode: 0o600 })
+  writeFileSync(join(folder, 'identities/ci.toml'), `forgeToken = "ghp_secret"\n${toml}`, { mode: 0o600 })
 }
 
 it('what one machine exports sets another up alike, each file its owner’s alone', async () => {

@@ -66,6 +66,8 @@ export function sampleAttempt(changes: Partial<AttemptView> = {}): AttemptView {
     outputCid: null,
     sessionRef: null,
     takesMessages: false,
+    waitsSince: null,
+    waitedMs: 0,
     sessionCid: null,
     withheld: [],
     salvage: [],

@@ -56,6 +56,18 @@ describe('fit', () => {
     ['a label it does not carry', { labels: ['gpu'] }, { labels: ['big'] }, 'labels'],
     ['a harness it does not have', { harness: 'pi' }, {}, 'harness'],
     ['any harness where none is ready', {}, { harnesses: ['shell'], unnamed: [] }, 'harness'],
+    [
+      'the harness of another repository',
+      { repo: 'acme/app' },
+      { harnesses: ['shell'], unnamed: [], repoHarness: { 'acme/other': 'shell' } },
+      'harness',
+    ],
+    [
+      'a harness of its repository that is not ready',
+      { repo: 'acme/app' },
+      { harnesses: ['shell'], unnamed: [], repoHarness: { 'acme/app': 'codex' } },
+      'harness',
+    ],
     ['a profile it does not serve', { profiles: ['p1'] }, {}, 'profiles'],
     [
       'a profile whose harness is not ready',

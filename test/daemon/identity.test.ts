@@ -35,7 +35,7 @@ test('a commit is by the identity’s author and signed with its ssh key', async
   const text = `forgeToken = "secret"\n[author]\nname = "Ada’s agent"\nemail = "agent@example.org"\n[signing]\nkey = "~/keys/agent"\n`
   const identity = await whoIs(place, 'work', text)
   const author = { name: 'Ada’s agent', email: 'agent@example.org', signing: { format: 'ssh', key } }
-  expect(identity).toEqual({ author, named: true, forgeToken: 'secret' })
+  expect(identity).toEqual({ author, named: true, forge: { token: 'secret', host: null } })
 
   const repo = await place.repo('repo')
   const workspace = await prepare(place.request(repo))
@@ -52,7 +52,7 @@ test('a commit is by the identity’s author and signed with its ssh key', async
 test('without a file the host’s own git user commits, unsigned', async () => {
   using place = makePlace()
   const identity = await whoIs(place, 'default', null)
-  expect(identity).toEqual({ author: { name: 'Capstan', email: 'capstan@localhost' }, named: false, forgeToken: null })
+  expect(identity).toEqual({ author: { name: 'Capstan', email: 'capstan@localhost' }, named: false, forge: null })
 })
 
 test.each([

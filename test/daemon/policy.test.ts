@@ -25,6 +25,7 @@ const asked: Asked = {
   runningTimeoutMs: 3_600_000,
   sandboxed: false,
   write: [],
+  setup: false,
 }
 
 describe('the host’s policy', () => {
@@ -41,6 +42,8 @@ describe('the host’s policy', () => {
     ['harnesses = ["claude-code"]', {}, 'harnesses lacks codex'],
     ['taskTypes = ["review"]', {}, 'taskTypes lacks freeform'],
     ['allowShell = false', { harness: 'shell' }, 'allowShell = false'],
+    ['allowShell = false', { setup: true }, 'allowShell = false, and the profile has setupCommands or resumeCommands'],
+    ['allowShell = true', { setup: true }, null],
     ['maxAutonomy = "edit"', {}, 'maxAutonomy = edit'],
     ['maxTimeout = "30m"', {}, 'maxTimeout = 30m, and the task may run 1h'],
     ['maxTimeout = "30m"', { runningTimeoutMs: 0 }, 'maxTimeout = 30m, and the task has no bound'],

@@ -21,6 +21,7 @@ const session = 'scripted-session-1'
 let cwd = process.cwd()
 let signedIn = start.needs === undefined
 let prompts = 0
+const cancelled = new AbortController()
 
 const app = agent({ name: 'scripted' })
   .onRequest(methods.agent.initialize, async () => {
@@ -73,6 +74,10 @@ const app = agent({ name: 'scripted' })
     return { stopReason: await play(steps, client) }
   })
 
+  .onNotification(methods.agent.session.cancel, ({ params }) => {
+    if (params.sessionId === session) cancelled.abort()
+  })
+
 const input = Readable.toWeb(process.stdin) as ReadableStream<Uint8Array> // the same streams under two names
 const connection = app.connect(ndJsonStream(Writable.toWeb(process.stdout), input))
 await connection.closed
@@ -96,6 +101,11 @@ function offers(): object {
 async function play(steps: readonly AcpStep[], client: AgentContext): Promise<StopReason> {
   for (const step of steps) {
     if ('stop' in step) return step.stop
+    if ('hang' in step) {
+      await sleep(600_000, undefined, { signal: cancelled.signal }).catch(() => {}) // told to end its turn
+      await one({ say: 'I end my turn.' }, client)
+      return 'cancelled'
+    }
     if ('ask' in step) {
       if (!(await ask(step.ask, client)) && step.ask.strict === true) return 'cancelled'
     } else await one(step, client)
@@ -103,7 +113,10 @@ async function play(steps: readonly AcpStep[], client: AgentContext): Promise<St
   return 'end_turn'
 }
 
-async function one(step: Exclude<AcpStep, { stop: unknown } | { ask: unknown }>, client: AgentContext): Promise<void> {
+async function one(
+  step: Exclude<AcpStep, { stop: unknown } | { ask: unknown } | { hang: unknown }>,
+  client: AgentContext,
+): Promise<void> {
   if ('say' in step) {
     const content = { type: 'text' as const, text: step.say }
     const message = step.message === undefined ? {} : { messageId: step.message }
@@ -118,8 +131,7 @@ async function one(step: Exclude<AcpStep, { stop: unknown } | { ask: unknown }>,
     await one({ say: `refused with ${code}. ` }, client)
   } else if ('line' in step) writeSync(1, `${step.line}\n`)
   else if ('fail' in step) throw new RequestError(step.fail.code, step.fail.message, step.fail.data)
-  else if ('exit' in step) process.exit(step.exit)
-  else await sleep(600_000)
+  else process.exit(step.exit)
 }
 
 function update(client: AgentContext, told: SessionUpdate): Promise<void> {

@@ -34,6 +34,7 @@ export type AcpStep =
   | { readonly fail: { readonly code: number; readonly message: string; readonly data?: unknown } }
   | { readonly stop: 'end_turn' | 'max_tokens' | 'max_turn_requests' | 'refusal' | 'cancelled' }
   | { readonly exit: number }
+  /** Works until it is told to end its turn; then it says so. */
   | { readonly hang: true }
 
 export interface AcpAsk {

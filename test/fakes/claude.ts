@@ -1,12 +1,14 @@
 // A scripted Claude Code that asks: it speaks the control protocol as 2.1.329 does. Lines of the prompt are its script, all asked at once:
 //   run COMMAND       asks for the Bash tool and runs the command when it is allowed
+//   later FILE COMMAND  the same, asked once the file is there
 //   choose A | B      asks a question and says what was chosen
 // Ends its turn when all are answered, and leaves when its input ends.
 
 import { execSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { writeSync } from 'node:fs'
+import { existsSync, writeSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 const session = randomUUID()
 const say = (line: object) => writeSync(1, `${JSON.stringify({ session_id: session, ...line })}\n`)
@@ -24,12 +26,21 @@ function ask(tool: string, input: Record<string, unknown>): void {
   say({ type: 'control_request', request_id: id, request: { subtype: 'can_use_tool', tool_name: tool, input } })
 }
 
+async function askLater(rest: string): Promise<void> {
+  const [file = '', ...words] = rest.split(' ')
+  open.set(file, { tool: 'none', input: {} }) // the turn is not over before
+  while (!existsSync(file)) await sleep(20)
+  open.delete(file)
+  ask('Bash', { command: words.join(' '), description: 'scripted' })
+}
+
 function begin(prompt: string): void {
   say({ type: 'system', subtype: 'init', cwd: process.cwd(), model: 'scripted', tools: [], mcp_servers: [] })
   for (const line of prompt.split('\n')) {
     const [verb = ''] = line.split(' ', 1)
     const rest = line.slice(verb.length + 1)
     if (verb === 'run') ask('Bash', { command: rest, description: 'scripted' })
+    if (verb === 'later') void askLater(rest)
     if (verb === 'choose') {
       const options = rest.split(' | ').map((label) => ({ label, description: `take ${label}` }))
       ask('AskUserQuestion', { questions: [{ question: 'Which one?', header: 'one', options, multiSelect: false }] })

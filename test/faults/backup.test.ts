@@ -1,7 +1,7 @@
 // Backup and restore: taken while the server works, put elsewhere, and the work of before goes on there.
 
-import { readFileSync, truncateSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { makeClient } from '../../src/client/client.ts'
 import type { TranscriptEvent } from '../../src/protocol/events.ts'
@@ -38,12 +38,12 @@ function clientOf({ url, token }: Line) {
 }
 
 /** A server, a daemon of its own, and its port. */
-async function begin() {
+async function begin(host: Record<string, string> = {}) {
   const server = await serve('first')
   const { secret } = await clientOf(server.line).call('createToken', { body: { name: 'host', scopes: ['daemon'] } })
   await machine.start(['daemon', '--data', at('host'), '--workspace', repo], {
     cwd: repo,
-    env: { CAPSTAN_URL: server.line.url, CAPSTAN_TOKEN: secret },
+    env: { ...host, CAPSTAN_URL: server.line.url, CAPSTAN_TOKEN: secret },
   })
   return { server, port: Number(new URL(server.line.url).port) }
 }
@@ -108,6 +108,42 @@ describe('a server restored from a backup taken while it worked', () => {
     expect(await diffOf(second, id)).toContain('made.txt')
     expect(await diffOf(second, done)).toBe(diff)
     expect((await endOf(second, await add(second, 'echo later'))).attempts).toHaveLength(1)
+  }, 90_000)
+
+  it('lists again what agents ask, lists nothing that was answered meanwhile, and answers reach them', async () => {
+    const fake = resolve(import.meta.dirname, '../fakes/claude.ts')
+    machine.write(at('bin/claude'), `#!/bin/sh\nexec ${process.execPath} ${fake} "$@"\n`, 0o755)
+    const path = `${at('bin')}:${machine.env().PATH}`
+    const { server, port } = await begin({ PATH: path, ANTHROPIC_API_KEY: 'sk-ant-scripted' })
+    const prompt = `run touch ${at('one')}\nlater ${at('gate')} touch ${at('two')}`
+    const { id } = await clientOf(server.line).call('createTask', {
+      body: { prompt, harness: 'claude-code', autonomy: 'ask', workspace: { mode: 'scratch' } },
+    })
+    const open = (line: Line, title: string) =>
+      machine.until(`only ${title} is asked`, async () => {
+        const { items } = await clientOf(line).call('listRequests', {})
+        return items.length === 1 && items[0]?.title === title ? items[0] : null
+      })
+    const answer = (line: Line, request: string) =>
+      clientOf(line).call('answerRequest', { params: { id: request }, body: { optionId: 'allow' } })
+    const one = await open(server.line, `touch ${at('one')}`)
+    await machine.json(['backup', at('capstan.backup'), '--data', at('first')])
+    await answer(server.line, one.id)
+    await machine.until('the first command', async () => existsSync(at('one')))
+    machine.write(at('gate'), '')
+    const two = await open(server.line, `touch ${at('two')}`)
+    await server.stop('SIGKILL')
+    await machine.json(['restore', at('capstan.backup'), '--data', at('second')])
+    const second = (await serve('second', port)).line
+    const again = await open(second, `touch ${at('two')}`)
+    expect(again).toMatchObject({ id: two.id, taskId: id, attemptId: two.attemptId, options: two.options })
+    const { state } = await clientOf(second).call('getRequest', { params: { id: one.id } })
+    expect(state).toBe('withdrawn')
+    await answer(second, again.id)
+    const task = await endOf(second, id)
+    expect(task).toMatchObject({ state: 'completed', openRequests: 0 })
+    expect(task.attempts).toHaveLength(1)
+    expect(existsSync(at('two'))).toBe(true)
   }, 90_000)
 
   it('is refused where data is, where a server runs, and from a file that is no whole backup', async () => {

@@ -48,6 +48,8 @@ export interface HostOptions {
   readonly args?: readonly string[]
   readonly env?: Record<string, string>
   readonly data?: string
+  /** An open file that its process is started with. */
+  readonly inherits?: number
 }
 
 export class Field implements AsyncDisposable {
@@ -118,13 +120,14 @@ export class Field implements AsyncDisposable {
   }
 
   /** A daemon in a process of its own. */
-  async host(name: string, { via, repo, args = [], env = {}, data }: HostOptions = {}): Promise<Host> {
+  async host(name: string, { via, repo, args = [], env = {}, data, inherits }: HostOptions = {}): Promise<Host> {
     const dataDir = data ?? join(this.world.root, `host-${name}`)
     const workspace = repo ?? this.repo
     const started = await this.world.start<{ daemonId: string; pid: number }>(
       ['daemon', '--data', dataDir, '--name', name, '--max-agents', '4', '--workspace', workspace, ...args],
       {
         cwd: workspace,
+        ...(inherits === undefined ? {} : { inherits }),
         env: {
           CAPSTAN_URL: via?.url ?? this.server.url,
           CAPSTAN_TOKEN: this.server.daemonToken,

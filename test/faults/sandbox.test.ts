@@ -1,6 +1,6 @@
 // A sandboxed run from claim to branch, and a host that keeps its source: with real daemons, killed and started again.
 
-import { chmodSync, existsSync, globSync, readFileSync, statSync } from 'node:fs'
+import { chmodSync, closeSync, existsSync, globSync, openSync, readFileSync, statSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -114,6 +114,32 @@ describe.skipIf(without !== null)('a sandboxed run', () => {
     const [check] = done.attempts[0]?.evidence?.checks ?? []
     expect(check).toMatchObject({ exitCode: 0 })
     expect(check?.outputTail.trim()).toMatch(/^HTTP\/1.1 200 OK\s+\[\]$/)
+  })
+})
+
+describe('a run', () => {
+  test('has no open file of its daemon, nor one that its daemon was started with', async () => {
+    const at = await field()
+    const settings: SandboxSettings = { runtime: 'os', network: { allowedHosts: ['a.example'] } }
+    const boxed = without === null ? [await profile(at, settings)] : []
+    const key = join(at.world.root, 'key')
+    at.world.write(key, 'KEY OF WHOEVER STARTED THE DAEMON')
+    const inherits = openSync(key, 'r')
+    try {
+      await host(at, 'one', { inherits, args: boxed.flatMap(() => ['--profile', 'boxed']) })
+    } finally {
+      closeSync(inherits)
+    }
+    const list = 'ls -l /proc/$$/fd; true'
+    const tasks = [await at.add(list), ...(await Promise.all(boxed.map((id) => at.add(list, { profiles: [id] }))))]
+    for (const { id } of tasks) {
+      await at.ended(id)
+      const said = (await at.said(id)).flatMap((line) => /\d+ -> .*/.exec(line) ?? [])
+      const usual = /^(0 -> \/dev\/null|1 -> .*stdout\.log|2 -> .*stderr\.log|\d+ -> .*\/prompt)$/
+      const strange = said.filter((line) => !usual.test(line))
+      expect(said.length).toBeGreaterThan(2)
+      expect(strange).toEqual([])
+    }
   })
 })
 

@@ -48,8 +48,13 @@ beforeAll(async () => {
   world = new World()
   const acp = join(world.root, 'acp.json')
   world.write(acp, JSON.stringify(acpScript))
-  const args = JSON.stringify([join(fakes, 'acp-agent.ts'), acp])
-  const table = `[harness.scripted]\nprotocol = "acp"\ncommand = ${JSON.stringify(process.execPath)}\nargs = ${args}\n`
+  const endless = join(world.root, 'endless.json')
+  world.write(endless, JSON.stringify({ turns: [[{ say: 'At work. ' }, { hang: true }]] }))
+  const tableOf = (name: string, script: string) => {
+    const args = JSON.stringify([join(fakes, 'acp-agent.ts'), script])
+    return `[harness.${name}]\nprotocol = "acp"\ncommand = ${JSON.stringify(process.execPath)}\nargs = ${args}\n`
+  }
+  const table = `${tableOf('scripted', acp)}${tableOf('endless', endless)}`
   world.write(join(world.home, '.capstan', 'daemon.toml'), table)
   const codex = join(world.root, 'codex.json')
   world.write(codex, JSON.stringify(codexScript))
@@ -134,4 +139,21 @@ it('an agent that gives up after a denial fails and says what was denied; under 
   expect(await ended(full.id)).toMatchObject({ state: 'completed' })
   const notices = (await events(full.id)).flatMap((event) => (event.type === 'notice' ? [event.message] : []))
   expect(notices).toContain('Granted by autonomy full: make it')
+})
+
+it('an agent that is stopped is told to end its turn before its processes are ended, and what it still says is kept', async () => {
+  const { id } = await give('endless', 'full')
+  const runs = async () => ((await api<TaskView>(`tasks/${id}`)).state === 'running' ? true : null)
+  await world.until(`the start of ${id}`, runs)
+  await world.until(`a prompt in ${id}`, async () =>
+    (await events(id)).some(({ type }) => type === 'raw') ? true : null,
+  )
+  await api(`tasks/${id}/cancel`, {})
+  const task = await world.until(`the end of ${id}`, async () => {
+    const seen = await api<TaskView>(`tasks/${id}`)
+    return seen.attempts.at(-1)?.endedAt == null ? null : seen
+  })
+  expect(task.attempts.at(-1)).toMatchObject({ state: 'cancelled' })
+  const said = (await events(id)).flatMap((event) => (event.type === 'text' ? [event.text] : []))
+  expect(said.join('')).toBe('At work. I end my turn.')
 })

@@ -24,6 +24,11 @@ export interface Up {
   readonly pid: number
 }
 
+/** A file that a process is started with, at a number that is beyond those which Node closes by itself. */
+function farOff(file: number): ('ignore' | number)[] {
+  return [...Array<'ignore'>(60).fill('ignore'), file]
+}
+
 /** One test's machine: a home, a data folder, and the processes started in it. */
 export class World {
   readonly root = mkdtempSync(join(tmpdir(), 'capstan-journey-'))
@@ -117,12 +122,12 @@ export class World {
   /** Starts a verb that stays, and waits for the one line it prints when ready. */
   async start<T>(
     args: readonly string[],
-    options: { cwd?: string; env?: Record<string, string> } = {},
+    options: { cwd?: string; env?: Record<string, string>; inherits?: number } = {},
   ): Promise<{ line: T; child: ChildProcess; stop(signal?: NodeJS.Signals): Promise<number | null> }> {
     const child = spawn(process.execPath, [main, ...args, '--json'], {
       cwd: options.cwd ?? this.root,
       env: this.env(options.env),
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', ...(options.inherits === undefined ? [] : farOff(options.inherits))],
     })
     this.#children.push(child)
     const closed = new Promise<number | null>((done) => child.once('close', (code) => done(code)))
@@ -164,7 +169,7 @@ export class World {
     return this.wait(task.id, options.timeout)
   }
 
-  async wait(id: string, timeout = '60s'): Promise<TaskView> {
+  async wait(id: string, timeout = '120s'): Promise<TaskView> {
     const ran = await this.capstan(['task', 'wait', id, '--timeout', timeout, '--json'])
     if (ran.code === 124)
       throw new Error(`${id} did not end within ${timeout}: ${(await this.capstan(['task', 'show', id])).stdout}`)
@@ -176,7 +181,7 @@ export class World {
   }
 
   /** Looks until `look` gives something, at most `ms`. */
-  async until<T>(what: string, look: () => Promise<T | null | undefined | false>, ms = 30_000): Promise<T> {
+  async until<T>(what: string, look: () => Promise<T | null | undefined | false>, ms = 60_000): Promise<T> {
     for (const end = Date.now() + ms; Date.now() < end; await new Promise((done) => setTimeout(done, 50))) {
       const seen = await look()
       if (seen !== null && seen !== undefined && seen !== false) return seen
@@ -211,7 +216,7 @@ function read(path: string): string {
 
 async function ended(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
-  const timer = setTimeout(() => child.kill('SIGKILL'), 35_000)
+  const timer = setTimeout(() => child.kill('SIGKILL'), 90_000)
   await new Promise((done) => child.once('close', done))
   clearTimeout(timer)
 }

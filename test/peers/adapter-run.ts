@@ -38,6 +38,10 @@ export interface RunOptions {
   readonly prompt?: string
   /** What it is given beside the prompt. */
   readonly given?: Given
+  /** Whether the repository's own configuration counts; default true. */
+  readonly trusted?: boolean
+  /** Fills the workspace before the run. */
+  fill?(workspace: string): Promise<void>
 }
 
 export const firstPrompt = 'Write one line into a file, then say that you are done.'
@@ -58,6 +62,7 @@ export async function runPeer(peer: Peer, options: RunOptions): Promise<Outcome>
   const workspace = options.resume?.workspace ?? join(folder, 'workspace')
   const tmpDir = join(folder, 'tmp')
   for (const made of [home, workspace, tmpDir]) mkdirSync(made, { recursive: true })
+  await options.fill?.(workspace)
   const own = peer.configure(home, options.server, options.mode)
   const host = { PATH: pathFor(peer), HOME: home, TERM: 'dumb', LANG: 'C.UTF-8', ...own }
   const probe = makeHostProbe(host)
@@ -112,6 +117,7 @@ function runInput(folder: string, cwd: string, options: RunOptions, env: Record<
     autonomy: options.autonomy,
     maxTurns: null,
     sessionRef: options.resume?.sessionRef ?? null,
+    trusted: options.trusted ?? true,
     asRoot: process.getuid?.() === 0,
     env,
     mcp: null,

@@ -23,6 +23,10 @@ export interface AskOptions {
   /** What a person says to whatever is asked. */
   readonly says: 'allow' | 'deny' | 'nothing'
   readonly timeoutMs?: number
+  /** Whether the repository's own configuration counts; default true. */
+  readonly trusted?: boolean
+  /** Fills the workspace before the run. */
+  fill?(workspace: string): Promise<void>
   /** The session of an earlier run, to resume it where it was. */
   readonly resume?: { readonly sessionRef: string; readonly run: AskRun }
 }
@@ -48,6 +52,7 @@ export async function askPeer(peer: Peer, options: AskOptions): Promise<AskRun> 
   }
   const tmpDir = join(folder, 'tmp')
   for (const made of [home, workspace, tmpDir]) mkdirSync(made, { recursive: true })
+  await options.fill?.(workspace)
   const own = peer.configure(home, options.server, options.mode)
   const host = { PATH: pathFor(peer), HOME: home, TERM: 'dumb', LANG: 'C.UTF-8', ...own }
   const probe = makeHostProbe(host)
@@ -98,6 +103,7 @@ function inputOf(folder: string, cwd: string, options: AskOptions, env: Record<s
     autonomy: options.autonomy,
     maxTurns: null,
     sessionRef: options.resume?.sessionRef ?? null,
+    trusted: options.trusted ?? true,
     asRoot: process.getuid?.() === 0,
     env,
     mcp: null,

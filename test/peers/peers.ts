@@ -18,6 +18,8 @@ export interface Peer {
   readonly package: string
   /** It talks by a conversation under every autonomy. */
   readonly conversation?: true
+  /** And where the repository's own configuration must not count. */
+  readonly conversesUntrusted?: true
   /** What the host's daemon.toml must say for Capstan to know it. */
   readonly daemonToml?: string
   /** Writes its configuration below `home` and returns the variables that its user would have set. */
@@ -76,6 +78,7 @@ export const peers: readonly Peer[] = [
     harness: geminiCli,
     folder: join(import.meta.dirname, 'gemini-cli'),
     package: '@google/gemini-cli',
+    conversesUntrusted: true,
     loadsLater: true,
     patienceMs: 15_000,
     configure(home, server, mode) {

@@ -1,4 +1,4 @@
-// `npm run test:peers [-- --adapters-only | --capstan-only] [-- --nightly] [-- NAME …]`: the real agent CLIs against the scripted model server, loopback only.
+// `npm run test:peers [-- --NAME-only] [-- --nightly] [-- PEER …]`: the real agent CLIs against the scripted model server, loopback only.
 
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -10,10 +10,13 @@ import { codexAcp } from './acp-peers.ts'
 import { adapterSuite } from './adapter-suite.ts'
 import { askSuite, conversationSuite } from './ask-suite.ts'
 import { capstanRows } from './capstan-run.ts'
+import { hostileRows } from './hostile-run.ts'
 import { installPeer } from './install.ts'
+import { interactiveRows } from './interactive-run.ts'
 import type { Peer } from './peers.ts'
 import { peers, pinnedVersion } from './peers.ts'
 import { sandboxRow } from './sandbox-run.ts'
+import { sessionRows } from './session-run.ts'
 import type { Row } from './table.ts'
 import { printTable } from './table.ts'
 
@@ -80,13 +83,27 @@ async function adapterRows(peer: Peer, at: At): Promise<readonly Row[]> {
   return [...alone, ...asking, ...kept]
 }
 
+type Suite = (peer: Peer, at: At) => Promise<readonly Row[]>
+
+/** `--NAME-only` runs these alone; several may be given. */
 async function rowsOf(peer: Peer, at: At): Promise<readonly Row[]> {
-  const direct = args.includes('--capstan-only') ? [] : await adapterRows(peer, at)
-  if (args.includes('--adapters-only')) return direct
-  try {
-    return [...direct, ...(await capstanRows(peer, at.server, at.root))]
-  } catch (error) {
-    const problem = error instanceof Error ? error.message : String(error)
-    return [...direct, { what: 'through capstan up', outcome: 'did not run', wallMs: 0, problem }]
+  const suites: Readonly<Record<string, Suite>> = {
+    adapters: adapterRows,
+    config: hostileRows,
+    capstan: (one, { server, root }) => capstanRows(one, server, root),
+    sessions: (one, { server, root }) => sessionRows(one, server, root),
+    interactive: (one, { server, root }) => interactiveRows(one, server, root),
   }
+  const asked = Object.keys(suites).filter((name) => args.includes(`--${name}-only`))
+  const rows: Row[] = []
+  for (const [name, suite] of Object.entries(suites)) {
+    if (asked.length > 0 && !asked.includes(name)) continue
+    try {
+      rows.push(...(await suite(peer, at)))
+    } catch (error) {
+      const problem = error instanceof Error ? error.message : String(error)
+      rows.push({ what: name, outcome: 'did not run', wallMs: 0, problem })
+    }
+  }
+  return rows
 }

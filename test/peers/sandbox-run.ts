@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { passedBy, runEnvironment } from '../../src/daemon/harness/environment.ts'
 import { nothingGiven } from '../../src/daemon/harness/given.ts'
 import { makeHostProbe } from '../../src/daemon/harness/probe.ts'
+import { placeHome } from '../../src/daemon/sandbox/homes.ts'
 import { exec } from '../../src/lib/exec.ts'
 import { BoxWorld, runUser, without } from '../daemon/sandbox/box-world.ts'
 import { writtenFile } from '../fakes/model-server/script.ts'
@@ -30,11 +31,20 @@ export async function sandboxRow(peer: Peer, server: ModelServer): Promise<Row> 
   mkdirSync(filesDir)
   const env = runEnvironment({ ...base, switches: {} })
   const brief = { prompt: firstPrompt, cwd: workspace.path, model: null, autonomy: 'full', maxTurns: null } as const
-  const rest = { promptFile, filesDir, sessionRef: null, asRoot: false, env, mcp: null, given: nothingGiven }
+  const rest = {
+    promptFile,
+    filesDir,
+    sessionRef: null,
+    trusted: true,
+    asRoot: false,
+    env,
+    mcp: null,
+    given: nothingGiven,
+  }
   const launch = harness.launch({ ...brief, ...rest })
   for (const { name, text } of launch.files ?? []) writeFileSync(join(filesDir, name), text)
-  const homePaths = harness.homePaths?.(env) ?? []
-  for (const { path, made } of homePaths) if (made === true) mkdirSync(path, { recursive: true })
+  const home = join(world.stateDir, 'conversations/none')
+  const homePaths = harness.homePaths === undefined ? [] : placeHome(harness.homePaths, { env, home, user: runUser })
   const box = world.box(workspace, {
     env: runEnvironment({ ...base, switches: launch.env }),
     homePaths,

@@ -9,11 +9,11 @@ import { roleNeeded } from '../../src/protocol/operation.ts'
 import type { Operation } from '../../src/protocol/operations.ts'
 import { operations } from '../../src/protocol/operations.ts'
 import type { World } from './world.ts'
-import { makeWorld, problemOf, runOf, until } from './world.ts'
+import { endOf, makeWorld, problemOf, runOf, until } from './world.ts'
 
 const all = Object.entries(operations) as [string, Operation][]
 let world: World
-/** What team A has, by the operation's tag. */
+/** What team A has, by the noun of the operation's path. */
 const own: Record<string, string> = {}
 const tokens: Record<'home' | 'foreign', Record<Scope, string>> = {
   home: { daemon: '', user: '', admin: '' },
@@ -47,8 +47,8 @@ beforeAll(async () => {
     }
   }
   const daemon = await world.daemon()
-  own.fleet = (await client.call('listDaemons', {})).items[0]?.id ?? ''
-  own.pool = (await client.call('createPool', { body: { name: 'secret-pool' } })).id
+  own.daemons = (await client.call('listDaemons', {})).items[0]?.id ?? ''
+  own.pools = (await client.call('createPool', { body: { name: 'secret-pool' } })).id
   own.profiles = (await client.call('createProfile', { body: { name: 'secret-profile' } })).id
   own.requests = await openedRequest(daemon)
   own.tasks = (
@@ -56,7 +56,8 @@ beforeAll(async () => {
   ).id
   own.members = (await client.call('listMembers', {})).items[0]?.id ?? ''
   own.models = (await client.call('createModel', { body: { provider: 'acme', name: 'secret-model' } })).id
-  own.identity = (await client.call('listTokens', {})).items[0]?.id ?? ''
+  own.tokens = (await client.call('listTokens', {})).items[0]?.id ?? ''
+  own.sessions = (await client.call('listSessions', {})).items[0]?.id ?? ''
   own.cid = cidOf('secret bytes')
   await world.as(tokens.home.daemon).putBlob(own.cid, Buffer.from('secret bytes'))
   expect(daemon.socket.readyState).toBe(1)
@@ -65,8 +66,20 @@ afterAll(async () => {
   await world[Symbol.asyncDispose]()
 })
 
+/** A conversation that may be gone on with. */
+async function talk(daemon: Awaited<ReturnType<World['daemon']>>): Promise<void> {
+  await world.client.call('createTask', {
+    body: { prompt: 'secret-talk', repo: 'acme/app', correlationId: 'secret-thread' },
+  })
+  const [run] = (await daemon.claim()).assignments
+  if (run === undefined) throw new Error('nothing to claim')
+  await daemon.beat([{ ...runOf(run), harness: 'codex' }])
+  await daemon.ask('result', { ...endOf(run), sessionRef: 'conversation-1' })
+}
+
 /** A request of a task at work, with words that nobody else may read. */
 async function openedRequest(daemon: Awaited<ReturnType<World['daemon']>>): Promise<string> {
+  await talk(daemon)
   await world.client.call('createTask', { body: { prompt: 'secret-work', repo: 'acme/app' } })
   const [claim] = (await daemon.claim()).assignments
   if (claim === undefined) throw new Error('nothing to claim')
@@ -74,13 +87,16 @@ async function openedRequest(daemon: Awaited<ReturnType<World['daemon']>>): Prom
   const { attemptId, epoch } = claim
   const asked = { kind: 'question' as const, title: 'secret-question', body: {}, options: [], openForMs: 60_000 }
   await daemon.ask('request', { attemptId, epoch, requestId: 'req_of_home', ...asked })
+  own.attempts = attemptId
   return 'req_of_home'
 }
 
-function pathOf({ path, tag }: Operation): string {
-  const id = path.includes('/pools/') ? own.pool : own[tag]
+function pathOf({ path }: Operation): string {
+  const id = own[nounOf(path)]
   return path.replace(':id', id ?? 'x').replace(':cid', own.cid ?? 'x')
 }
+
+const nounOf = (path: string) => path.split('/')[2] ?? ''
 
 async function knock(operation: Operation, token: string | null): Promise<{ status: number; text: string }> {
   const headers: Record<string, string> = token === null ? {} : { authorization: `Bearer ${token}` }
@@ -136,13 +152,18 @@ describe.each(all)('%s', (_, operation) => {
     for (const token of [...Object.values(tokens.foreign), ...Object.values(byRole.foreign)]) {
       const { status, text } = await knock(operation, token)
       expect(text).not.toMatch(/secret-/)
-      for (const id of [own.tasks, own.requests, own.fleet, own.pool, own.profiles, own.models, own.members]) {
-        if (!pathOf(operation).includes(id ?? '')) expect(text).not.toContain(id)
+      for (const id of Object.values(own)) {
+        if (!pathOf(operation).includes(id)) expect(text).not.toContain(id)
       }
       if (operation.path.includes(':id')) expect([400, 403, 404]).toContain(status)
       if (operation.path.includes(':cid') && operation.method === 'GET') expect([403, 404]).toContain(status)
     }
   })
+})
+
+test('each operation on something by its id was tried with an id that there is', () => {
+  const nouns = new Set(all.filter(([, { path }]) => path.includes(':id')).map(([, { path }]) => nounOf(path)))
+  expect([...nouns].filter((noun) => (own[noun] ?? '') === '')).toEqual([])
 })
 
 test('an administrator of another team can neither make teams nor tokens for this one', async () => {
@@ -259,7 +280,12 @@ test('the sign-in link works once, its cookie signs in, and a change needs an or
   const [cookie = '', ...attributes] = (first.headers.get('set-cookie') ?? '').split('; ')
   expect(attributes).toContain('HttpOnly')
   expect(attributes).toContain('SameSite=Strict')
-  expect((await fetch(signInUrl, { redirect: 'manual' })).status).toBe(401)
+  const again = await fetch(signInUrl, { redirect: 'manual' })
+  expect([again.status, again.headers.get('set-cookie')]).toEqual([401, null])
+  expect(await again.text()).toContain('<a href="/">Sign in with a token</a>')
+  // Who is signed in already wanted the page, and stays who they are.
+  const known = await fetch(signInUrl, { redirect: 'manual', headers: { cookie } })
+  expect([known.status, known.headers.get('location'), known.headers.get('set-cookie')]).toEqual([303, '/', null])
   expect((await fetch(`${url}/v1/tasks`, { headers: { cookie } })).status).toBe(200)
   expect(await (await fetch(`${url}/v1/board`, { headers: { cookie } })).text()).toContain('secret-prompt')
   expect(await (await fetch(url)).text()).not.toContain('secret-prompt')

@@ -116,6 +116,70 @@ test('who changed what is written down, for administrators, and nothing of what 
   ])
   const older = await world.client.call('listAudit', { query: { limit: 1, cursor: page.nextCursor ?? '' } })
   expect(older.items).toEqual([newest])
+  const only = async (query: QueryIn<'listAudit'>) =>
+    (await world.client.call('listAudit', { query })).items.map((line) => line.operation)
+  expect(await only({ target: 'audited' })).toEqual(['removePool'])
+  expect(await only({ actor: 'user:local', operation: 'createPool' })).toEqual(['createPool'])
+  expect(await only({ actor: 'user:nobody' })).toEqual([])
+})
+
+test('what was asked for, from where, is written down before it is done, and taken back when it is refused', async () => {
+  const { client } = world
+  const newest = async () => (await client.call('listAudit', { query: { limit: 1 } })).items[0]
+  await client.call('createMember', { body: { name: 'eve', role: 'manager' } })
+  expect(await newest()).toMatchObject({
+    operation: 'createMember',
+    target: expect.stringMatching(/^acc_/),
+    detail: { name: 'eve', role: 'manager' },
+    address: '127.0.0.1',
+    source: 'call',
+  })
+  expect(await newest()).not.toHaveProperty('unfinished')
+  const before = await newest()
+  await problemOf(client.call('createMember', { body: { name: 'eve' } }))
+  await problemOf(client.call('removeMember', { params: { id: 'nobody' } }))
+  expect(await newest()).toEqual(before)
+  const secret = {
+    name: 'with-context',
+    context: [{ slug: 'a', text: 'SECRET-WORDS' }],
+    sandbox: { runtime: 'none' as const },
+  }
+  await client.call('createProfile', { body: secret })
+  const line = await newest()
+  expect(line).toMatchObject({ operation: 'createProfile', detail: { name: 'with-context' } })
+  expect(JSON.stringify(line)).not.toContain('SECRET-WORDS')
+})
+
+test('with tasks the audit log also tells who made them, in order and page by page, and of one task all of its log', async () => {
+  const { client } = world
+  const { id } = await client.call('createTask', { body: { prompt: 'SECRET-WORDS', harness: 'gemini-cli' } })
+  await client.call('cancelTask', { params: { id }, body: { message: 'SECRET-WORDS' } })
+  const query = { with: 'tasks', limit: 2 } as const
+  const first = await client.call('listAudit', { query })
+  expect(first.items.map(({ source, operation, target }) => [source, operation, target])).toEqual([
+    ['call', 'cancelTask', id],
+    ['task', 'createTask', id],
+  ])
+  expect(first.items[1]).toMatchObject({ actor: 'user:local', detail: { harness: 'gemini-cli' } })
+  const seen = [...first.items]
+  for (let cursor = first.nextCursor; cursor !== null; ) {
+    const page = await client.call('listAudit', { query: { ...query, cursor } })
+    seen.push(...page.items)
+    cursor = page.nextCursor
+  }
+  const all = await client.call('listAudit', { query: { with: 'tasks', limit: 200 } })
+  expect(all.nextCursor).toBeNull()
+  expect(seen).toEqual(all.items)
+  expect(seen.map(({ at }) => at)).toEqual(seen.map(({ at }) => at).toSorted((a, b) => b - a))
+  const ofTask = (await client.call('listAudit', { query: { with: 'tasks', target: id } })).items
+  expect(ofTask.map(({ source, operation }) => `${source} ${operation}`)).toEqual([
+    'task cancelled',
+    'call cancelTask',
+    'task queued',
+    'task created',
+  ])
+  expect(JSON.stringify(ofTask)).not.toContain('SECRET-WORDS')
+  expect((await problemOf(client.call('listAudit', { query: { cursor: 'x' } }))).code).toBe('invalid_request')
 })
 
 test('the team’s stream says that it listens, then what changed, and nothing of another team', async () => {

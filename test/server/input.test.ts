@@ -139,11 +139,11 @@ test('names that stand for nothing are refused with the known ones', async () =>
 test('what does not fit is said in words, not in those of a library', async () => {
   const said = async (body: object) => (await post(JSON.stringify(body))).detail
   expect(await said({})).toBe('the body: prompt: is missing')
-  expect(await said({ prompt: 5 })).toBe('the body: prompt: must be a string')
+  expect(await said({ prompt: 5 })).toBe('the body: prompt: must be a string, not 5')
   expect(await said({ prompt: 'x', title: '' })).toBe('the body: title: is empty')
   expect(await said({ prompt: 'x', title: 'y'.repeat(201) })).toBe('the body: title: must have at most 200 characters')
-  expect(await said({ prompt: 'x', priority: 1.5 })).toBe('the body: priority: must be a whole number')
-  expect(await said({ prompt: 'x', priority: 5_000 })).toBe('the body: priority: must be at most 1000')
+  expect(await said({ prompt: 'x', priority: 1.5 })).toBe('the body: priority: must be a whole number, not 1.5')
+  expect(await said({ prompt: 'x', priority: 5_000 })).toBe('the body: priority: must be at most 1000, not 5000')
 })
 
 test('a condition on a task that is not there is refused by its id', async () => {

@@ -111,3 +111,16 @@ test('a claim that is never heard of again is given to another host', async () =
   const seen = await world.client.call('getTask', { params: { id: task.id } })
   expect(seen.attempts[0]?.reason).toBe('dispatch_expired')
 })
+
+test('a run has the lease that its profile asks for, within what the server gives', async () => {
+  const { daemon, run, look } = await start('patient')
+  const leaseOf = async (leaseTtlMs?: number) => {
+    const at = Date.now()
+    await daemon.beat([{ ...runOf(run), ...(leaseTtlMs === undefined ? {} : { leaseTtlMs }) }])
+    return Number((await look()).attempts[0]?.leaseExpiresAt) - at
+  }
+  expect(await leaseOf()).toBeGreaterThanOrEqual(150)
+  expect(await leaseOf(1)).toBeGreaterThanOrEqual(150) // no shorter than the server's own
+  expect(await leaseOf(60_000)).toBeGreaterThanOrEqual(300) // and no longer than that with its grace
+  expect(await leaseOf(60_000)).toBeLessThan(30_000)
+})

@@ -57,16 +57,48 @@ describe('a profile', () => {
       'contradiction: autoApprove does not go with autonomy full: nothing is asked then',
     )
     expect(await refusal({ passEnv: ['CAPSTAN_TOKEN'] })).toMatch(/^contradiction: the variable CAPSTAN_TOKEN never/)
+    expect(await refusal({ heartbeatIntervalMs: 60_000 })).toBe(
+      'contradiction: heartbeatIntervalMs 1m does not go with a lease of 1m30s: at least three heartbeats belong into a lease',
+    )
     expect(await refusal({ harness: 'shell', thinkingLevel: 'high' })).toMatch(/^contradiction: thinkingLevel does not/)
   })
 
   test.each([
-    [{ thinkingLevel: 'enormous' }, /thinkingLevel/],
-    [{ temperature: 2.1 }, /temperature/],
-    [{ topP: -1 }, /topP/],
-    [{ sessionTtlMs: '2h' }, /sessionTtlMs/],
-    [{ sessionTtlMs: 10 }, /sessionTtlMs/],
-    [{ context: [{ slug: 'a', binding: 'telepathy', text: 'x' }] }, /context\.0\.binding/],
+    [
+      { thinkingLevel: 'enormous' },
+      /thinkingLevel: must be one of off, minimal, low, medium, high, xhigh, not "enormous"/,
+    ],
+    [{ temperature: 2.1 }, /temperature: must be at most 2, not 2.1/],
+    [{ topP: -1 }, /topP: must be at least 0, not -1/],
+    [{ sessionTtlMs: '2h' }, /sessionTtlMs: must be a number, not "2h"/],
+    [{ sessionTtlMs: 10 }, /sessionTtlMs: must be at least 60000, not 10/],
+    [{ leaseTtlMs: 5_000 }, /leaseTtlMs: must be a lease of 15s to 10m, not 5000/],
+    [{ heartbeatIntervalMs: 600_000 }, /heartbeatIntervalMs: must be a heartbeat each 1s to 60s, not 600000/],
+    [{ maxBatchSize: 51 }, /maxBatchSize: must be of 1 to 50 events, not 51/],
+    [
+      { context: [{ slug: 'a', binding: 'telepathy', text: 'x' }] },
+      /context\.0\.binding: must be one of skill, context_inline, prompt_prefix, user_inline, not "telepathy"/,
+    ],
+    [
+      { sandbox: { runtime: 'os', network: { allowedHosts: ['https://x.example'] } } },
+      /allowedHosts\.0: "https:\/\/x\.example" has a scheme: write the host alone/,
+    ],
+    [
+      { sandbox: { runtime: 'os', network: { allowedHosts: ['*.com'] } } },
+      /allowedHosts\.0: "\*\.com" allows a whole top-level domain: name the hosts/,
+    ],
+    [
+      { sandbox: { runtime: 'none', cacheKey: ['a'] } },
+      /cacheKey is of setupCommands, and there are none: add them, or drop it/,
+    ],
+    [{ sandbox: { runtime: 'none', setupCommands: [' '] } }, /setupCommands\.0: an empty command runs nothing/],
+    [{ sandbox: { runtime: 'none', setupCommands: ['x'], cacheKey: ['/x'] } }, /cacheKey\.0: a path or glob below/],
+    [{ sandbox: { runtime: 'none', caches: ['~/.npm'] } }, /runtime none has no caches: choose runtime os/],
+    [
+      { sandbox: { runtime: 'none', resumeCommands: [{ run: 'x', when: { workspaceMode: 'moon' } }] } },
+      /when\.workspaceMode: must be one of worktree, shared, scratch, not "moon"/,
+    ],
+    [{ sandbox: { runtime: 'none', resumeCommands: [{ run: 'x', retries: 99 }] } }, /retries: must be at most 10/],
     [{ context: [{ slug: 'Not A Slug', text: 'x' }] }, /context\.0\.slug: lower-case letters/],
     [{ context: [{ slug: 'x'.repeat(65), text: 'x' }] }, /context\.0\.slug: a slug has at most 64/],
     [

@@ -95,6 +95,19 @@ describe.each(withoutPostgres ? ['SQLite'] : ['SQLite', 'PostgreSQL'])('on %s', 
       await finish(a, runThird)
     })
 
+    test('is any host’s at once where its own takes no more work, and the conversation was uploaded', async () => {
+      await using a = await scoped('s')
+      const first = await call().call('createTask', { body: { prompt: 'begin', repo: 'acme/app', harness: 'talker' } })
+      await finish(a, await take(a))
+      await using b = await scoped('t')
+      await call().call('drainDaemon', { params: { id: 's' }, body: { on: true } })
+      const body = { prompt: 'go on', continueFrom: { task: first.id, mode: 'extend' as const } }
+      const next = await call().call('createTask', { body })
+      const run = await take(b)
+      expect(run.task.id).toBe(next.id)
+      await finish(b, run)
+    })
+
     test('after a cancelled one begins only when its agent has ended', async () => {
       await using a = await scoped('c')
       const first = await call().call('createTask', { body: { prompt: 'begin', repo: 'acme/app', harness: 'talker' } })

@@ -31,6 +31,8 @@ describe.skipIf(skipped)('the page keeps and shows', () => {
     await shown(page, 'logo.png, before', 1280)
     await shown(page, 'logo.png, after', 320)
     await shown(page, 'mark.svg, added', 40)
+    await shown(page, 'drawn.svg, before', 50)
+    await shown(page, 'drawn.svg, after', 60)
     expect(await page.evaluate('"owned" in window')).toBe(false)
     await page.getByText('The browser cannot read it as a picture').waitFor()
     await page.getByText('A binary file, 3.0 kB.').waitFor()
@@ -80,9 +82,9 @@ describe.skipIf(skipped)('the page keeps and shows', () => {
     expect(ada.complaints).toEqual([])
   })
 
-  test('a model is added to the catalog and removed; who may not change it is offered nothing', async () => {
+  test('a model is added to the catalog, changed and removed; who may not change it is offered nothing', async () => {
     await using world = await makeWorld()
-    await using ada = await visit(browser, world.server, { path: '/manage' })
+    await using ada = await visit(browser, world.server, { path: '/manage?section=models' })
     const { page } = ada
     const models = page.getByRole('region', { name: 'Models' })
     await models.getByLabel('Provider').fill('local')
@@ -90,16 +92,20 @@ describe.skipIf(skipped)('the page keeps and shows', () => {
     await models.getByLabel('Context, tokens').fill('256000')
     await models.getByRole('button', { name: 'Add' }).click()
     await models.getByText('256k tokens of context').waitFor()
+    await models.getByRole('button', { name: 'Edit qwen3-coder' }).click()
+    await models.getByLabel('Description').first().fill('our own machine')
+    await models.getByRole('button', { name: 'Save' }).click()
+    await models.getByText('256k tokens of context · our own machine').waitFor()
     const member = await world.client.call('createToken', { body: { name: 'eve', scopes: ['user'] } })
     await page.context().clearCookies()
-    await page.goto(`${world.server.url}/manage`)
+    await page.goto(`${world.server.url}/manage?section=models`)
     await page.getByLabel('Token').fill(member.secret)
     await page.getByRole('button', { name: 'Sign in' }).click()
     await models.getByText('qwen3-coder').waitFor()
     expect(await models.getByRole('button').count()).toBe(0)
     await page.context().clearCookies()
     await page.goto(await world.server.makeSignInUrl())
-    await page.goto(`${world.server.url}/manage`)
+    await page.goto(`${world.server.url}/manage?section=models`)
     await models.getByRole('button', { name: 'Remove qwen3-coder' }).click()
     await models.getByRole('button', { name: 'Remove qwen3-coder' }).click()
     await models.getByText('qwen3-coder').waitFor({ state: 'detached' })
@@ -119,7 +125,11 @@ async function binaryPatch(page: Page): Promise<string> {
   const write = (name: string, bytes: Uint8Array | string) => writeFileSync(join(dir, name), bytes)
   git('init', '-q')
   write('logo.png', await page.screenshot())
+  const drawn = (width: number) =>
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="9">\n<script>parent.owned=1</script>\n<image href="https://evil.example/y.png"/>\n</svg>\n`
+  write('drawn.svg', drawn(50))
   git('add', '-A')
+  write('drawn.svg', drawn(60))
   write('logo.png', await page.screenshot({ clip: { x: 0, y: 0, width: 320, height: 200 } }))
   write(
     'mark.svg',

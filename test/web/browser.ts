@@ -1,6 +1,8 @@
 // A real Chromium on a real server: signed in as a person, watched for anything it complains about.
 
 import { existsSync } from 'node:fs'
+import type { AxeResults } from 'axe-core'
+import axe from 'axe-core'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { chromium } from 'playwright-core'
 
@@ -66,4 +68,16 @@ export async function visit(
   await page.goto(await server.makeSignInUrl())
   if (path !== '/') await page.goto(server.url + path)
   return { page, context, complaints, strangers, [Symbol.asyncDispose]: () => context.close() }
+}
+
+/** What axe finds that would keep somebody out. */
+export async function findings(page: Page): Promise<string[]> {
+  await page.evaluate(axe.source)
+  const { violations } = (await page.evaluate('axe.run()')) as AxeResults // loaded a line before
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(
+      ({ id, nodes }) =>
+        `${id}: ${nodes.map(({ html, failureSummary }) => `${html.slice(0, 200)} ${failureSummary}`).join(' | ')}`,
+    )
 }

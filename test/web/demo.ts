@@ -9,7 +9,7 @@ export interface Demo {
   readonly askingId: string
 }
 
-/** Plays the team's last hour. The daemon keeps beating until the world ends. */
+/** Plays the team's last hour. The daemons are heard of for as long as a lease lasts. */
 export async function playDemo(world: World): Promise<Demo> {
   const { client } = world
   await client.call('createPool', { body: { name: 'build' } })
@@ -104,17 +104,16 @@ export async function playDemo(world: World): Promise<Demo> {
   })
   await running(box, shell, 'shell')
   await waiting(world)
-  await box.beat(
-    [review, asking, asking2, working, shell].slice(1).map((claim) => ({
-      attemptId: claim.attemptId,
-      epoch: claim.epoch,
-      phase: 'running' as const,
-      harness: 'claude-code',
-      harnessVersion: '2.1.4',
-      model: 'sonnet',
-      containment: 'cgroup',
-    })),
-  )
+  const runs = [asking, asking2, working, shell].map((claim) => ({
+    attemptId: claim.attemptId,
+    epoch: claim.epoch,
+    phase: 'running' as const,
+    harness: 'claude-code',
+    harnessVersion: '2.1.4',
+    model: 'sonnet',
+    containment: 'cgroup',
+  }))
+  await box.beat(runs, false, { freeDiskBytes: 412e9, freeMemoryBytes: 46e9 })
   return { reviewId: review.task.id, workingId: working.task.id, askingId: asking.task.id }
 }
 

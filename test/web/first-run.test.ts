@@ -1,7 +1,7 @@
 // The first hour from outside: real processes, a real repository, a real browser, and nothing but the keyboard.
 
 import { join } from 'node:path'
-import type { Browser } from 'playwright-core'
+import type { Browser, Locator, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, onTestFailed, onTestFinished, test } from 'vitest'
 import type { TaskView } from '../../src/protocol/task.ts'
 import type { Up } from '../journeys/world.ts'
@@ -31,17 +31,21 @@ describe.skipIf(skipped)('the first run', () => {
     await keyboard.press('c')
     await page.getByLabel('Prompt').waitFor()
     await keyboard.type('echo reading the greeting; echo good morning > greeting.txt; echo it is friendlier now')
-    await page.getByLabel('Agent', { exact: true }).focus()
-    await page.getByLabel('Agent', { exact: true }).selectOption('shell')
-    await page.getByLabel('Repository').selectOption('app')
-    await page.getByLabel('Prompt').focus()
+    for (const [label, choice] of [
+      ['Repository', 'app'],
+      ['Agent', 'shell'],
+    ] as const) {
+      await tabTo(page, page.getByLabel(label, { exact: true }))
+      await keyboard.type(choice)
+      expect(await page.getByLabel(label, { exact: true }).inputValue()).toBe(choice)
+    }
     await keyboard.press('Control+Enter')
     await page.getByText('it is friendlier now').first().waitFor()
     await page.getByRole('banner').or(page.locator('header')).getByText('in review').waitFor()
-    await page.locator('h1').click() // away from any field
     await keyboard.press('2')
-    await page.getByText('good morning').last().waitFor()
-    await page.getByText('hello', { exact: true }).waitFor()
+    const changes = page.getByRole('tabpanel', { name: 'Changes' })
+    await changes.getByText('good morning').last().waitFor()
+    await changes.getByText('hello', { exact: true }).waitFor()
     await keyboard.press('v')
     await page.getByText('1 of 1 viewed').waitFor()
     await keyboard.press('a')
@@ -94,3 +98,12 @@ describe.skipIf(skipped)('the first run', () => {
     expect(ada.complaints).toEqual([])
   })
 })
+
+/** As somebody does who has no mouse: Tab until it is reached. */
+async function tabTo(page: Page, field: Locator): Promise<void> {
+  for (let i = 0; i < 20; i += 1) {
+    if (await field.evaluate('(element) => element === document.activeElement')) return
+    await page.keyboard.press('Tab')
+  }
+  throw new Error(`${field} is not reached by Tab`)
+}

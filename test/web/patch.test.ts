@@ -2,7 +2,11 @@
 
 import { expect, test } from 'vitest'
 import { colourFor } from '../../web/changes/colour.ts'
+import type { Comment } from '../../web/changes/message.ts'
+import { messageOf } from '../../web/changes/message.ts'
 import { differing, readPatch, withoutWhitespace } from '../../web/changes/patch.ts'
+import type { DiffState } from '../../web/changes/rows.ts'
+import { diffRows } from '../../web/changes/rows.ts'
 import { patch } from './fleet.ts'
 
 test('files, kinds, counts and line numbers are read', () => {
@@ -93,4 +97,74 @@ test.each([
   expect(
     tokens.filter((token) => token.look !== '' && token.look !== 'number').map((token) => [token.look, token.text]),
   ).toEqual(expected)
+})
+
+const plainly: DiffState = {
+  look: { split: false, whitespace: true },
+  comments: [],
+  viewed: new Set(),
+  open: new Set(),
+  closed: new Set(),
+  unfolded: new Set(),
+}
+
+/** A drawing of thirty lines of which one changed, with so many lines around it. */
+function drawing(name: string, around: number): string {
+  const lines = ['<svg>', ...Array.from({ length: 28 }, (_, i) => `<rect x="${i}"/>`), '</svg>']
+  const [from, to] = [Math.max(0, 14 - around), Math.min(30, 15 + around)]
+  const shown = lines
+    .slice(from, to)
+    .flatMap((line, i) => (from + i === 14 ? [`-${line}`, '+<circle/>'] : [` ${line}`]))
+  const place = `${from + 1},${to - from}`
+  return `diff --git a/${name} b/${name}\n--- a/${name}\n+++ b/${name}\n@@ -${place} +${place} @@\n${shown.join('\n')}\n`
+}
+
+test.each([
+  ['all of it is there', drawing('a.svg', 40), true],
+  ['a part of it is there', drawing('a.svg', 3), false],
+  ['it is no drawing', drawing('a.xml', 40), false],
+])('a changed drawing is shown as a picture where it can be: %s', (_, text, pictured) => {
+  const kinds = diffRows(readPatch(text), plainly).map((row) => row.kind)
+  expect(kinds.includes('picture')).toBe(pictured)
+})
+
+test('a file with very many changed lines opens on demand', () => {
+  const lines = Array.from({ length: 1_501 }, (_, i) => `+line ${i}`).join('\n')
+  const files = readPatch(
+    `diff --git a/x b/x\nnew file mode 100644\n--- /dev/null\n+++ b/x\n@@ -0,0 +1,1501 @@\n${lines}\n`,
+  )
+  expect(diffRows(files, plainly)).toMatchObject([{ kind: 'head' }, { kind: 'note', canOpen: true }])
+  expect(diffRows(files, { ...plainly, open: new Set(['x']) })).toHaveLength(1_503)
+})
+
+test('long runs that nothing happened to are folded, opened on demand, and never hide a commented line', () => {
+  const files = readPatch(drawing('a.svg', 40))
+  const rows = diffRows(files, plainly)
+  const folds = rows.filter((row) => row.kind === 'fold')
+  expect(folds.map((fold) => fold.lines)).toEqual([12])
+  const count = (state: DiffState) => diffRows(files, state).filter((row) => row.kind === 'line').length
+  expect(count({ ...plainly, unfolded: new Set(folds.map((fold) => fold.key)) })).toBe(31)
+  const comment = { id: 'c', path: 'a.svg', side: 'new', from: 25, line: 25, writing: false } as const
+  expect(count({ ...plainly, comments: [comment] })).toBe(31)
+})
+
+test('the message has each kept comment with its place and its lines, in order, and no other', () => {
+  const at = {
+    id: '1',
+    attempt: 1,
+    path: 'a.ts',
+    side: 'new',
+    from: 4,
+    line: 6,
+    code: '\tif (x)\n\t\ty()\n',
+    text: 'why?',
+  } as const
+  const comments: Comment[] = [
+    { ...at, id: '2', from: 9, line: 9, side: 'old', code: '  gone()', text: 'keep it' },
+    at,
+    { ...at, id: '3', text: '', writing: 'not yet' },
+  ]
+  expect(messageOf({ comments, viewed: [], message: ' Look: ' })).toBe(
+    'Look:\n\na.ts:4-6\n> if (x)\n> \ty()\n>\nwhy?\n\na.ts:9 (as it was)\n> gone()\nkeep it',
+  )
 })

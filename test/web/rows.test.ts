@@ -3,9 +3,9 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { EventBody, TranscriptEvent } from '../../src/protocol/events.ts'
-import { piecesOf, plainText } from '../../web/parts/ansi.ts'
+import { exactText, piecesOf, plainText } from '../../web/parts/ansi.ts'
 import type { Row } from '../../web/task/rows.ts'
-import { join, rowsOf } from '../../web/task/rows.ts'
+import { join, rowsOf, textOf } from '../../web/task/rows.ts'
 
 const reading = { plain: (attempt: number) => attempt === 2 }
 
@@ -102,4 +102,25 @@ test.each([
 ])('%j is shown as %j', (text, pieces) => {
   expect(piecesOf(text).map((piece) => [piece.text, piece.look])).toEqual(pieces)
   expect(plainText(text)).toBe(pieces.map(([each]) => each).join(''))
+})
+
+test.each([
+  ['rm -rf /\recho hi', 'rm -rf /␍echo hi'],
+  ['\u001b[2Kecho hi\u0007', '␛[2Kecho hi␇'],
+  ['a\u200bb\u00adc\ufeffd\u{e0041}e', 'a⟨U+200B⟩b⟨U+AD⟩c⟨U+FEFF⟩d⟨U+E0041⟩e'],
+  ['a\u202eb\u007f\u009b', 'a⟨U+202E⟩b␡⟨U+9B⟩'],
+  ['tab\tand\nline, é 漢字 👩‍👩‍👧', 'tab\tand\nline, é 漢字 👩‍👩‍👧'],
+])('of %j a person who judges it sees every character: %j', (text, shown) => {
+  expect(exactText(text)).toBe(shown)
+})
+
+test('find looks through words without their colours, and through what a tool was given', () => {
+  const rows = rowsOf(
+    numbered([
+      { type: 'text', text: 'a \u001b[31mred\u001b[0m word' },
+      { type: 'tool_start', id: 'a', name: 'Write', input: { file: 'a.ts', content: 'let x' }, title: 'a.ts' },
+    ]),
+    reading,
+  )
+  expect(rows.map(textOf)).toEqual(['attempt 1', 'a red word', 'Write a.ts file: a.ts\ncontent: let x '])
 })

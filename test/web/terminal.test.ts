@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TerminalOrder } from '../../src/protocol/terminal.ts'
 import type { FakeDaemon } from '../server/world.ts'
 import { makeWorld, until } from '../server/world.ts'
-import { openBrowser, skipped, visit } from './browser.ts'
+import { findings, openBrowser, skipped, visit } from './browser.ts'
 import { begin, host, running } from './fleet.ts'
 
 describe.skipIf(skipped)('a terminal', () => {
@@ -67,6 +67,7 @@ describe.skipIf(skipped)('a terminal', () => {
     const data = Buffer.from('still here').toString('base64')
     await box.ask('terminal', { attemptId: claim.attemptId, stream, data, end: null })
     await page.locator('.xterm-rows').getByText('still here').waitFor()
+    expect(await findings(page)).toEqual([])
     await box.ask('terminal', { attemptId: claim.attemptId, stream, data: '', end: 'its agent has left' })
     await page.getByText('It is over: its agent has left').waitFor()
     expect(ada.complaints).toEqual([])

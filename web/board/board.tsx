@@ -1,9 +1,8 @@
 // The board: what needs a person first, what is over last; columns on wide screens, a list on narrow ones.
 
 import { useQuery } from '@tanstack/react-query'
-import { Link, useNavigate, useSearch } from '@tanstack/react-router'
+import { Link, useSearch } from '@tanstack/react-router'
 import { useState } from 'react'
-import type { BoardColumn, Card } from '../../src/protocol/board.ts'
 import { board } from '../data/queries.ts'
 import { buttonClass } from '../parts/button.tsx'
 import { Empty, Failed, Loading } from '../parts/empty.tsx'
@@ -11,6 +10,7 @@ import { useKeys } from '../shell/keys.tsx'
 import { useTitle } from '../shell/title.ts'
 import { Bulk } from './bulk.tsx'
 import { Column } from './column.tsx'
+import { Columns } from './columns.tsx'
 import { asQuery, isNarrowed } from './filter.ts'
 import { Filters } from './filters.tsx'
 import { useSelection } from './selection.ts'
@@ -22,45 +22,57 @@ export function Board() {
   const selection = useSelection()
   const columns = data?.columns ?? []
   const total = columns.reduce((sum, column) => sum + column.count, 0)
-  const current = useCursor(columns, selection.toggle)
+  const current = useCursor()
   return (
     <>
       <h1 className="sr-only">Board</h1>
-      <Filters filter={filter} total={total} />
+      <Filters filter={filter} total={total} columns={columns} />
+      {total > 0 && <Columns columns={columns} />}
       {error !== null && <Failed error={error} />}
       {data === undefined && error === null && <Loading what="the board" />}
       {data !== undefined && total === 0 && <Nothing narrowed={isNarrowed(filter)} />}
       {total > 0 && (
-        <div className="flex min-h-0 flex-1 gap-1.5 overflow-auto px-3 pb-3 max-lg:flex-col max-lg:gap-0 max-lg:px-0">
+        <div className="relative flex min-h-0 flex-1 gap-1.5 overflow-auto px-3 pb-3 max-lg:flex-col max-lg:gap-0 max-lg:px-0">
           {columns.map((column) => (
             <Column key={column.group} column={column} filter={filter} current={current} selection={selection} />
           ))}
         </div>
       )}
-      {selection.ids.size > 0 && <Bulk selection={selection} cards={columns.flatMap((column) => column.items)} />}
+      {selection.cards.size > 0 && <Bulk selection={selection} cards={columns.flatMap((column) => column.items)} />}
     </>
   )
 }
 
-/** `j` and `k` walk through the cards, Enter opens, `x` selects. */
-function useCursor(columns: readonly BoardColumn[], toggle: (id: string) => void): string | null {
+/** `j` and `k` walk through the cards, `h` and `l` through the columns, Enter opens, `x` selects: all of what is on show. */
+function useCursor(): string | null {
   const [id, setId] = useState<string | null>(null)
-  const navigate = useNavigate()
-  const cards: readonly Card[] = columns.flatMap((column) => column.items)
-  const at = cards.findIndex((card) => card.id === id)
-  const go = (step: number) => {
-    const next = cards[at === -1 ? 0 : Math.min(cards.length - 1, Math.max(0, at + step))]
-    if (next === undefined) return
-    setId(next.id)
-    document.getElementById(`card-${next.id}`)?.scrollIntoView({ block: 'nearest', inline: 'nearest' })
+  const here = () => (id === null ? null : document.getElementById(`card-${id}`))
+  const go = (next: Element | undefined) => {
+    if (!(next instanceof HTMLElement)) return
+    setId(next.dataset.card ?? null)
+    next.scrollIntoView({ block: 'nearest', inline: 'nearest' })
   }
-  const open = () => id !== null && void navigate({ to: '/tasks/$taskId', params: { taskId: id } })
+  const step = (by: number) => {
+    const cards = [...document.querySelectorAll('[data-card]')]
+    const own = here()
+    const at = own === null ? -1 : cards.indexOf(own)
+    go(cards[at === -1 ? 0 : at + by])
+  }
+  const stepColumn = (by: number) => {
+    const columns = [...document.querySelectorAll('section:has([data-card])')]
+    const at = columns.findIndex((column) => column.contains(here()))
+    go(columns[at === -1 ? 0 : at + by]?.querySelector('[data-card]') ?? undefined)
+  }
+  // The link and the box themselves are pressed, so that what a key does is what is seen.
+  const press = (what: string) => () => here()?.querySelector<HTMLElement>(what)?.click()
   useKeys({
-    j: () => go(1),
-    k: () => go(-1),
-    o: at === -1 ? undefined : open,
-    Enter: at === -1 || document.activeElement?.matches('a, button, summary') ? undefined : open,
-    x: id === null ? undefined : () => toggle(id),
+    j: () => step(1),
+    k: () => step(-1),
+    l: () => stepColumn(1),
+    h: () => stepColumn(-1),
+    o: id === null ? undefined : press('a'),
+    Enter: id === null ? undefined : press('a'),
+    x: id === null ? undefined : press('input'),
     '/': () => document.getElementById('board-search')?.focus(),
   })
   return id

@@ -2,11 +2,12 @@
 
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
-import { useEffect, useState } from 'react'
-import { daemons, pools, repos } from '../data/queries.ts'
+import { useEffect, useId, useState } from 'react'
+import type { BoardColumn } from '../../src/protocol/board.ts'
+import { daemons, members, pools, repos } from '../data/queries.ts'
 import { Button } from '../parts/button.tsx'
 import { inputClass } from '../parts/field.tsx'
-import { plural } from '../parts/figures.ts'
+import { plural, who } from '../parts/figures.ts'
 import { Icon } from '../parts/icon.tsx'
 import type { Filter, FilterName } from './filter.ts'
 import { isNarrowed, readFilter } from './filter.ts'
@@ -17,9 +18,11 @@ const typingMs = 200
 interface FiltersProps {
   readonly filter: Filter
   readonly total: number
+  /** What is on show: their labels are suggested. */
+  readonly columns: readonly BoardColumn[]
 }
 
-export function Filters({ filter, total }: FiltersProps) {
+export function Filters({ filter, total, columns }: FiltersProps) {
   const navigate = useNavigate({ from: '/' })
   const [open, setOpen] = useState(() => Object.keys(filter).some((name) => name !== 'text'))
   const set = (name: FilterName, value: string) =>
@@ -39,7 +42,7 @@ export function Filters({ filter, total }: FiltersProps) {
         )}
         <span className="ml-auto text-xs text-faint tabular-nums max-sm:hidden">{plural(total, 'task')}</span>
       </div>
-      {open && <Rest filter={filter} set={set} />}
+      {open && <Rest filter={filter} set={set} columns={columns} />}
     </div>
   )
 }
@@ -70,65 +73,105 @@ function Search({ text, onText }: { readonly text: string; readonly onText: (tex
   )
 }
 
-interface RestProps {
-  readonly filter: Filter
+interface RestProps extends Pick<FiltersProps, 'filter' | 'columns'> {
   readonly set: (name: FilterName, value: string) => void
 }
 
-function Rest({ filter, set }: RestProps) {
+interface Choice {
+  readonly value: string
+  readonly shown: string
+}
+
+function plain(values: readonly string[]): Choice[] {
+  return values.map((value) => ({ value, shown: value }))
+}
+
+function Rest({ filter, columns, set }: RestProps) {
   const hosts = useQuery(daemons).data ?? []
   const harnesses = [...new Set(hosts.flatMap((host) => host.harnesses.map((found) => found.name)))].sort()
-  const known: readonly { name: FilterName; label: string; values: readonly string[] }[] = [
-    { name: 'repo', label: 'Repository', values: (useQuery(repos).data ?? []).map((each) => each.slug) },
-    { name: 'harness', label: 'Agent', values: harnesses },
-    { name: 'pool', label: 'Pool', values: (useQuery(pools).data ?? []).map((each) => each.name) },
-    { name: 'daemon', label: 'Host', values: hosts.map((host) => host.name) },
+  const labels = new Set(columns.flatMap((column) => column.items.flatMap((card) => card.labels)))
+  const known: readonly { name: FilterName; label: string; choices: readonly Choice[] }[] = [
+    { name: 'repo', label: 'Repository', choices: plain((useQuery(repos).data ?? []).map((each) => each.slug)) },
+    { name: 'harness', label: 'Agent', choices: plain(harnesses) },
+    { name: 'pool', label: 'Pool', choices: plain((useQuery(pools).data ?? []).map((each) => each.name)) },
+    { name: 'daemon', label: 'Host', choices: hosts.map(({ id, name }) => ({ value: id, shown: name })) },
+    {
+      name: 'createdBy',
+      label: 'Given by',
+      choices: (useQuery(members).data ?? []).map(({ name }) => ({ value: `user:${name}`, shown: name })),
+    },
   ]
   return (
-    <div className="flex flex-wrap gap-2">
+    <div className="grid grid-cols-2 gap-2 sm:flex sm:flex-wrap">
       {known
-        .filter(({ name, values }) => values.length > 0 || filter[name] !== undefined)
-        .map(({ name, label, values }) => (
-          <select
+        .filter(({ name, choices }) => choices.length > 0 || filter[name] !== undefined)
+        .map(({ name, label, choices }) => (
+          <Chosen
             key={name}
-            aria-label={label}
+            label={label}
+            choices={choices}
             value={filter[name] ?? ''}
-            onChange={(event) => set(name, event.target.value)}
-            className={`${inputClass} w-auto max-w-48`}
-          >
-            <option value="">{label}: any</option>
-            {[...new Set([...values, ...(filter[name] === undefined ? [] : [filter[name]])])].map((value) => (
-              <option key={value} value={value}>
-                {value}
-              </option>
-            ))}
-          </select>
+            onValue={(value) => set(name, value)}
+          />
         ))}
-      <Typed label="Label" value={filter.label ?? ''} onValue={(value) => set('label', value)} />
-      <Typed label="Created by" value={filter.createdBy ?? ''} onValue={(value) => set('createdBy', value)} />
+      <Label value={filter.label ?? ''} known={[...labels].sort()} onValue={(value) => set('label', value)} />
     </div>
   )
 }
 
-function Typed({
-  label,
-  value,
-  onValue,
-}: {
+interface ChosenProps {
   readonly label: string
+  readonly choices: readonly Choice[]
   readonly value: string
   readonly onValue: (value: string) => void
-}) {
+}
+
+function Chosen({ label, choices, value, onValue }: ChosenProps) {
+  // A name in a kept address, or one that is gone.
+  const unknown = value !== '' && choices.every((each) => each.value !== value)
   return (
-    <div className="w-36">
+    <select
+      aria-label={label}
+      value={value}
+      onChange={(event) => onValue(event.target.value)}
+      className={`${inputClass} sm:w-auto sm:max-w-48 ${value === '' ? '' : 'border-accent'}`}
+    >
+      <option value="">{label}: any</option>
+      {[...choices, ...(unknown ? [{ value, shown: who(value) }] : [])].map((each) => (
+        <option key={each.value} value={each.value}>
+          {each.shown}
+        </option>
+      ))}
+    </select>
+  )
+}
+
+interface LabelProps {
+  readonly value: string
+  readonly known: readonly string[]
+  readonly onValue: (value: string) => void
+}
+
+function Label({ value, known, onValue }: LabelProps) {
+  const id = useId()
+  return (
+    <div className="sm:w-36">
       <input
-        aria-label={label}
-        placeholder={label}
+        key={value}
+        aria-label="Label"
+        placeholder="Label: any"
+        list={id}
         defaultValue={value}
+        onChange={(event) => known.includes(event.target.value) && onValue(event.target.value)}
         onBlur={(event) => event.target.value !== value && onValue(event.target.value.trim())}
         onKeyDown={(event) => event.key === 'Enter' && event.currentTarget.blur()}
-        className={inputClass}
+        className={`${inputClass} ${value === '' ? '' : 'border-accent'}`}
       />
+      <datalist id={id}>
+        {known.map((label) => (
+          <option key={label} value={label} />
+        ))}
+      </datalist>
     </div>
   )
 }

@@ -1,7 +1,8 @@
 // What an attempt changed: files beside, their lines in one long list of which only what is in sight is in the document.
 
 import { useQuery } from '@tanstack/react-query'
-import { useMemo, useRef, useState } from 'react'
+import type { ReactNode } from 'react'
+import { useEffect, useMemo, useRef, useState } from 'react'
 import type { AttemptView, TaskView } from '../../src/protocol/task.ts'
 import { patch } from '../data/queries.ts'
 import { Button } from '../parts/button.tsx'
@@ -9,10 +10,13 @@ import { Empty, Failed, Loading } from '../parts/empty.tsx'
 import { count, plural } from '../parts/figures.ts'
 import { useKeys } from '../shell/keys.tsx'
 import { DiffList } from './diff-list.tsx'
-import { FileTree } from './file-tree.tsx'
+import { FileTree, inTreeOrder } from './file-tree.tsx'
 import { keepLook, keptLook } from './look.ts'
+import type { Review } from './message.ts'
 import type { PatchFile } from './patch.ts'
 import { readPatch } from './patch.ts'
+import type { Placed } from './place.ts'
+import { useRange } from './range.ts'
 import { reviewOf, useReview } from './review.ts'
 import type { DiffLook } from './rows.ts'
 import { diffRows } from './rows.ts'
@@ -39,7 +43,7 @@ export function Changes({ task, attempt }: ChangesProps) {
 
 function Patch({ task, attempt }: { readonly task: TaskView; readonly attempt: AttemptView }) {
   const { data, error } = useQuery(patch(task.id, attempt.n))
-  const files = useMemo(() => readPatch(data ?? ''), [data])
+  const files = useMemo(() => inTreeOrder(readPatch(data ?? '')), [data])
   if (data === undefined) return error === null ? <Loading what="the changes" /> : <Failed error={error} />
   return <Files key={attempt.id} task={task} attempt={attempt} files={files} />
 }
@@ -53,61 +57,60 @@ interface FilesProps {
 function Files({ task, attempt, files }: FilesProps) {
   const store = reviewOf(task.id)
   const review = useReview(store)
+  const range = useRange(store, attempt.n)
   const [look, setLook] = useState<DiffLook>(keptLook)
   const [open, setOpen] = useState<ReadonlySet<string>>(new Set())
   const [closed, setClosed] = useState<ReadonlySet<string>>(new Set())
-  const [editing, setEditing] = useState<string | null>(null)
+  const [unfolded, setUnfolded] = useState<ReadonlySet<string>>(new Set())
+  const [current, setCurrent] = useState(files[0]?.path ?? '')
   const go = useRef<(path: string) => void>(() => {})
-  const current = useRef(0)
+  const placed = usePlaced(review, attempt.n)
   const choose = (change: Partial<DiffLook>) => {
     setLook({ ...look, ...change })
     keepLook({ ...look, ...change })
   }
   const rows = useMemo(
-    () => diffRows(files, { look, comments: review.comments, viewed: new Set(review.viewed), open, closed, editing }),
-    [files, look, review.comments, review.viewed, open, closed, editing],
+    () => diffRows(files, { look, comments: placed, viewed: new Set(review.viewed), open, closed, unfolded }),
+    [files, look, placed, review.viewed, open, closed, unfolded],
   )
-  const step = (by: number) => {
-    current.current = Math.min(files.length - 1, Math.max(0, current.current + by))
-    const file = files[current.current]
-    if (file !== undefined) go.current(file.path)
+  // Another look has other heights: the file that was read is in sight again.
+  const shown = useRef(look)
+  useEffect(() => {
+    if (shown.current !== look) go.current(current)
+    shown.current = look
+  }, [look, current])
+  const jump = (path: string) => {
+    setCurrent(path)
+    go.current(path)
   }
+  const step = (by: number) => {
+    const at = files.findIndex((file) => file.path === current)
+    const file = files[Math.min(files.length - 1, Math.max(0, at + by))]
+    if (file !== undefined) jump(file.path)
+  }
+  const file = files.find((each) => each.path === current)
   useKeys({
     j: () => step(1),
     k: () => step(-1),
-    v: () => {
-      const file = files[current.current]
-      if (file !== undefined) store.toggleViewed(file.mark)
-    },
+    v: () => file !== undefined && store.toggleViewed(file.mark),
     s: () => choose({ split: !look.split }),
     w: () => choose({ whitespace: !look.whitespace }),
   })
-  const jump = (path: string) => {
-    current.current = files.findIndex((file) => file.path === path)
-    go.current(path)
-  }
   return (
     <>
-      <Bar
-        files={files}
-        viewed={review.viewed}
-        look={look}
-        onLook={choose}
-        attempt={attempt}
-        task={task}
-        onJump={jump}
-      />
+      <Bar files={files} viewed={review.viewed} look={look} onLook={choose} onJump={jump} />
       <div className="flex min-h-0 flex-1">
-        <FileTree files={files} review={review} onJump={jump} />
+        <FileTree files={files} comments={placed} viewed={review.viewed} current={current} onJump={jump} />
         <DiffList
           rows={rows}
-          files={files}
           review={review}
           store={store}
+          range={range}
           onGo={(to) => {
             go.current = to
           }}
-          onEdit={setEditing}
+          onSeen={setCurrent}
+          onUnfold={(key) => setUnfolded(new Set([...unfolded, key]))}
           onOpen={(file, unfold) => {
             setOpen(unfold ? new Set([...open, file.path]) : new Set([...open].filter((each) => each !== file.path)))
             setClosed(
@@ -120,9 +123,17 @@ function Files({ task, attempt, files }: FilesProps) {
   )
 }
 
+/** Where the comments on an attempt stand: the same while only their words change. */
+function usePlaced({ comments }: Review, attempt: number): readonly Placed[] {
+  const places = comments
+    .filter((comment) => comment.attempt === attempt)
+    .map(({ id, path, side, from, line, writing }) => ({ id, path, side, from, line, writing: writing !== undefined }))
+  const name = JSON.stringify(places)
+  // biome-ignore lint/correctness/useExhaustiveDependencies: its name says all of it
+  return useMemo(() => places, [name])
+}
+
 interface BarProps {
-  readonly task: TaskView
-  readonly attempt: AttemptView
   readonly files: readonly PatchFile[]
   readonly viewed: readonly string[]
   readonly look: DiffLook
@@ -130,7 +141,7 @@ interface BarProps {
   readonly onJump: (path: string) => void
 }
 
-function Bar({ task, attempt, files, viewed, look, onLook, onJump }: BarProps) {
+function Bar({ files, viewed, look, onLook, onJump }: BarProps) {
   const seen = files.filter((file) => viewed.includes(file.mark)).length
   const insertions = files.reduce((sum, file) => sum + file.insertions, 0)
   const deletions = files.reduce((sum, file) => sum + file.deletions, 0)
@@ -140,7 +151,6 @@ function Bar({ task, attempt, files, viewed, look, onLook, onJump }: BarProps) {
       <span className="tabular-nums">
         <span className="text-good">+{count(insertions)}</span> <span className="text-bad">−{count(deletions)}</span>
       </span>
-      {task.attempts.length > 1 && <span>attempt {attempt.n}</span>}
       <span className="tabular-nums max-sm:hidden">
         {seen} of {files.length} viewed
       </span>
@@ -158,25 +168,35 @@ function Bar({ task, attempt, files, viewed, look, onLook, onJump }: BarProps) {
           </option>
         ))}
       </select>
-      <Button
-        small
-        weight="quiet"
-        aria-pressed={!look.whitespace}
-        onClick={() => onLook({ whitespace: !look.whitespace })}
-        title="Key w"
-      >
-        {look.whitespace ? 'Hide whitespace' : 'Show whitespace'}
-      </Button>
-      <Button
-        small
-        weight="quiet"
-        className="max-lg:hidden"
-        aria-pressed={look.split}
-        onClick={() => onLook({ split: !look.split })}
-        title="Key s"
-      >
-        {look.split ? 'Unified' : 'Side by side'}
-      </Button>
+      <Toggle on={!look.whitespace} onPress={() => onLook({ whitespace: !look.whitespace })} title="Key w">
+        Ignore whitespace
+      </Toggle>
+      <Toggle on={look.split} onPress={() => onLook({ split: !look.split })} title="Key s" className="max-lg:hidden">
+        Side by side
+      </Toggle>
     </div>
+  )
+}
+
+interface ToggleProps {
+  readonly on: boolean
+  readonly onPress: () => void
+  readonly title: string
+  readonly className?: string
+  readonly children: ReactNode
+}
+
+function Toggle({ on, onPress, title, className = '', children }: ToggleProps) {
+  return (
+    <Button
+      small
+      weight={on ? 'plain' : 'quiet'}
+      aria-pressed={on}
+      onClick={onPress}
+      title={title}
+      className={className}
+    >
+      {children}
+    </Button>
   )
 }

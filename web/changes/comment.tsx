@@ -1,75 +1,123 @@
-// A comment on a line: written, shown, changed, taken back.
+// A comment on lines: written, shown, changed, removed.
 
-import { useEffect, useRef, useState } from 'react'
+import { useEffect, useRef } from 'react'
 import { Button } from '../parts/button.tsx'
-import type { Comment } from './review.ts'
+import type { Comment } from './message.ts'
+import type { PatchFile } from './patch.ts'
+import { linesBetween } from './place.ts'
+import type { ReviewStore } from './review.ts'
 
-interface BoxProps {
-  readonly text: string
-  readonly onSave: (text: string) => void
-  readonly onCancel: () => void
+interface CommentProps {
+  readonly comment: Comment
+  readonly file: PatchFile
+  readonly store: ReviewStore
 }
 
-export function CommentBox({ text: before, onSave, onCancel }: BoxProps) {
-  const [text, setText] = useState(before)
+export function CommentRow(props: CommentProps) {
+  const { comment } = props
+  return (
+    <div className="border-y border-line bg-panel px-3 py-2 sm:pl-26">
+      <div className="grid max-w-2xl gap-2">
+        {comment.writing === undefined ? <Kept {...props} /> : <Box {...props} />}
+      </div>
+    </div>
+  )
+}
+
+function Kept({ comment: { id, text, from, line }, store }: CommentProps) {
+  return (
+    <div className="rounded-md border border-line bg-raised px-3 py-2">
+      {from !== line && (
+        <p className="text-xs text-faint">
+          Lines {from} to {line}
+        </p>
+      )}
+      <p className="whitespace-pre-wrap [overflow-wrap:anywhere]">{text}</p>
+      <div className="-ml-2 flex gap-1 pt-1">
+        <Button small weight="quiet" onClick={() => store.change(id, { writing: text })}>
+          Edit
+        </Button>
+        <Button small weight="quiet" onClick={() => store.remove(id)}>
+          Remove
+        </Button>
+      </div>
+    </div>
+  )
+}
+
+function Box({ comment, file, store }: CommentProps) {
+  const { id, writing = '' } = comment
   const field = useRef<HTMLTextAreaElement>(null)
-  useEffect(() => field.current?.focus(), [])
+  // One that was opened by hand takes the keyboard; those of an earlier look do not.
+  const fresh = useRef(writing === comment.text)
+  useEffect(() => {
+    if (fresh.current) field.current?.focus({ preventScroll: true })
+  }, [])
   return (
     <form
+      className="grid gap-2"
       onSubmit={(event) => {
         event.preventDefault()
-        onSave(text)
+        store.keep(id)
       }}
-      className="grid gap-2 border-y border-line bg-panel px-4 py-3 sm:pl-28"
     >
+      <Lines comment={comment} file={file} store={store} />
       <textarea
         ref={field}
-        rows={3}
+        rows={Math.min(12, Math.max(3, writing.split('\n').length))}
         aria-label="Comment"
         placeholder="What should change here?"
-        value={text}
-        onChange={(event) => setText(event.target.value)}
+        value={writing}
+        onChange={(event) => store.change(id, { writing: event.target.value })}
         onKeyDown={(event) => {
-          if (event.key === 'Escape') onCancel()
-          if (event.key === 'Enter' && (event.metaKey || event.ctrlKey)) {
+          if (event.key === 'Escape') store.leave(id)
+          if (event.key === 'Enter' && (event.metaKey || event.ctrlKey) && writing.trim() !== '') {
             event.preventDefault()
-            onSave(text)
+            store.keep(id)
           }
         }}
-        className="w-full max-w-2xl rounded-md border border-line bg-raised px-2.5 py-1.5 max-md:text-lg"
+        className="field-grow min-h-16 w-full rounded-md border border-line bg-raised px-2.5 py-1.5 max-md:text-lg"
       />
       <div className="flex gap-2">
-        <Button small type="submit" weight="main" disabled={text.trim() === ''} title="⌘ Enter">
+        <Button small type="submit" weight="main" disabled={writing.trim() === ''} title="⌘ Enter">
           Keep comment
         </Button>
-        <Button small weight="quiet" onClick={onCancel}>
-          Cancel
+        <Button small weight="quiet" onClick={() => store.leave(id)} title="Esc">
+          {comment.text === '' ? 'Discard' : 'As it was'}
         </Button>
       </div>
     </form>
   )
 }
 
-interface ViewProps {
-  readonly comment: Comment
-  readonly onEdit: () => void
-  readonly onRemove: () => void
-}
+/** A comment about more lines than these is about the file. */
+const reach = 40
 
-export function CommentView({ comment, onEdit, onRemove }: ViewProps) {
+/** Which lines it is about: for a pointer they are pulled over, here they are chosen without one. */
+function Lines({ comment: { id, side, from, line }, file, store }: CommentProps) {
+  const choices = linesBetween(file, side, line - reach, line).map((place) => place.line)
+  if (choices.length < 2) return null
   return (
-    <div className="border-y border-line bg-panel px-4 py-2 sm:pl-28">
-      <div className="max-w-2xl rounded-md border border-line bg-raised px-3 py-2">
-        <p className="whitespace-pre-wrap [overflow-wrap:anywhere]">{comment.text}</p>
-        <div className="-ml-2 flex gap-1 pt-1">
-          <Button small weight="quiet" onClick={onEdit}>
-            Edit
-          </Button>
-          <Button small weight="quiet" onClick={onRemove}>
-            Remove
-          </Button>
-        </div>
-      </div>
-    </div>
+    <label className="flex items-center gap-1.5 text-xs text-muted">
+      {from === line ? 'Line' : 'Lines'}
+      <select
+        aria-label="First line"
+        value={from}
+        onChange={(event) => {
+          const first = Number(event.target.value)
+          const code = linesBetween(file, side, first, line).map((place) => place.code)
+          store.change(id, { from: first, code: code.join('\n') })
+        }}
+        className="h-6 rounded border border-line bg-raised px-1 tabular-nums max-md:h-9"
+      >
+        {choices.map((n) => (
+          <option key={n} value={n}>
+            {n}
+          </option>
+        ))}
+      </select>
+      {from !== line && `to ${line}`}
+      {side === 'old' && ', as it was'}
+    </label>
   )
 }

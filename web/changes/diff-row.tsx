@@ -1,21 +1,21 @@
 // One row of the list of changes.
 
 import { Button } from '../parts/button.tsx'
+import { plural } from '../parts/figures.ts'
 import { Icon } from '../parts/icon.tsx'
-import { CommentBox, CommentView } from './comment.tsx'
+import { CommentRow } from './comment.tsx'
 import type { DiffListProps } from './diff-list.tsx'
 import { FileMark } from './file-tree.tsx'
 import { LineView, PairView } from './line.tsx'
 import { Picture } from './picture.tsx'
 import type { DiffRow } from './rows.ts'
-import { placeKey } from './rows.ts'
 
-interface RowProps extends Pick<DiffListProps, 'review' | 'store' | 'onEdit' | 'onOpen'> {
+interface RowProps extends Pick<DiffListProps, 'review' | 'store' | 'range' | 'onUnfold' | 'onOpen'> {
   readonly row: DiffRow
 }
 
 export function DiffRowView(props: RowProps) {
-  const { row, store, onEdit, onOpen } = props
+  const { row, review, store, range, onUnfold, onOpen } = props
   switch (row.kind) {
     case 'head':
       return <Head {...props} row={row} />
@@ -34,48 +34,33 @@ export function DiffRowView(props: RowProps) {
       return <Picture file={row.file} />
     case 'hunk':
       return <p className="truncate bg-panel px-4 py-1 font-mono text-xs text-faint">{row.text}</p>
-    case 'line':
-      return <LineView row={row} onComment={(place) => onEdit(placeKey(place))} />
-    case 'pair':
-      return <PairView row={row} onComment={(place) => onEdit(placeKey(place))} />
-    case 'comment':
-      return row.editing ? (
-        <CommentBox
-          text={row.comment.text}
-          onCancel={() => onEdit(null)}
-          onSave={(text) => {
-            store.comment({ ...row.comment, text })
-            onEdit(null)
-          }}
-        />
-      ) : (
-        <CommentView
-          comment={row.comment}
-          onEdit={() => onEdit(row.comment.id)}
-          onRemove={() => store.comment({ ...row.comment, text: '' })}
-        />
-      )
-    case 'write':
+    case 'fold':
       return (
-        <CommentBox
-          text=""
-          onCancel={() => onEdit(null)}
-          onSave={(text) => {
-            const { file, ...place } = row.place
-            store.comment({ id: crypto.randomUUID(), path: file.path, ...place, text })
-            onEdit(null)
-          }}
-        />
+        <button
+          type="button"
+          onClick={() => onUnfold(row.key)}
+          className="flex w-full items-center gap-2 bg-panel px-4 py-1 text-left text-xs text-muted hover:bg-calm-soft max-md:min-h-9"
+        >
+          <Icon name="more" className="size-3.5" />
+          {plural(row.lines, 'line')} as before
+        </button>
       )
+    case 'line':
+      return <LineView row={row} range={range} />
+    case 'pair':
+      return <PairView row={row} range={range} />
+    case 'comment': {
+      const comment = review.comments.find((each) => each.id === row.id)
+      return comment === undefined ? null : <CommentRow comment={comment} file={row.file} store={store} />
+    }
   }
 }
 
-function Head({
-  row,
-  review,
-  store,
-  onOpen,
-}: Omit<RowProps, 'row'> & { readonly row: Extract<DiffRow, { kind: 'head' }> }) {
+interface HeadProps extends Pick<DiffListProps, 'review' | 'store' | 'onOpen'> {
+  readonly row: Extract<DiffRow, { kind: 'head' }>
+}
+
+export function Head({ row, review, store, onOpen }: HeadProps) {
   const { file, folded } = row
   const viewed = review.viewed.includes(file.mark)
   const moved = file.what === 'renamed' || file.what === 'copied'
@@ -99,7 +84,8 @@ function Head({
         </h3>
         {!file.binary && (
           <span className="text-xs whitespace-nowrap tabular-nums">
-            <span className="text-good">+{file.insertions}</span> <span className="text-bad">−{file.deletions}</span>
+            {file.insertions > 0 && <span className="text-good">+{file.insertions}</span>}{' '}
+            {file.deletions > 0 && <span className="text-bad">−{file.deletions}</span>}
           </span>
         )}
         <label className="flex items-center gap-1.5 text-xs text-muted max-md:min-h-9">

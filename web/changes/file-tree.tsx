@@ -3,15 +3,19 @@
 import { useMemo } from 'react'
 import { Icon } from '../parts/icon.tsx'
 import type { PatchFile } from './patch.ts'
-import type { Review } from './review.ts'
+import type { Placed } from './place.ts'
 
 interface TreeProps {
   readonly files: readonly PatchFile[]
-  readonly review: Review
+  readonly comments: readonly Placed[]
+  /** Marks of files that were looked at. */
+  readonly viewed: readonly string[]
+  /** The path that is read now. */
+  readonly current: string
   readonly onJump: (path: string) => void
 }
 
-export function FileTree({ files, review, onJump }: TreeProps) {
+export function FileTree({ files, ...rest }: TreeProps) {
   const tree = useMemo(() => treeOf(files), [files])
   if (files.length < 2) return null
   return (
@@ -19,7 +23,7 @@ export function FileTree({ files, review, onJump }: TreeProps) {
       aria-label="Changed files"
       className="hidden w-60 shrink-0 overflow-y-auto border-r border-line py-2 lg:block 2xl:w-72"
     >
-      <Level folder={tree} depth={0} review={review} onJump={onJump} />
+      <Level folder={tree} depth={0} {...rest} />
     </nav>
   )
 }
@@ -44,12 +48,19 @@ function treeOf(files: readonly PatchFile[]): Folder {
   return root
 }
 
+/** Folders before files, as the tree shows them: the list reads in the same order. */
+export function inTreeOrder(files: readonly PatchFile[]): PatchFile[] {
+  const flat = ({ folders, files: own }: Folder): PatchFile[] => [...[...folders.values()].flatMap(flat), ...own]
+  return flat(treeOf(files))
+}
+
 interface LevelProps extends Omit<TreeProps, 'files'> {
   readonly folder: Folder
   readonly depth: number
 }
 
-function Level({ folder, depth, review, onJump }: LevelProps) {
+function Level({ folder, depth, ...rest }: LevelProps) {
+  const { comments, viewed, current, onJump } = rest
   const indent = { paddingLeft: `${0.75 + depth * 0.75}rem` }
   return (
     <ul>
@@ -58,7 +69,7 @@ function Level({ folder, depth, review, onJump }: LevelProps) {
           <p style={indent} className="truncate py-0.5 pr-2 text-xs text-faint" title={each.name}>
             {each.name}
           </p>
-          <Level folder={each} depth={depth + 1} review={review} onJump={onJump} />
+          <Level folder={each} depth={depth + 1} {...rest} />
         </li>
       ))}
       {folder.files.map((file) => (
@@ -67,14 +78,15 @@ function Level({ folder, depth, review, onJump }: LevelProps) {
             type="button"
             style={indent}
             title={file.path}
+            aria-current={file.path === current ? 'true' : undefined}
             onClick={() => onJump(file.path)}
-            className="flex w-full items-center gap-1.5 py-0.5 pr-3 text-left text-xs hover:bg-calm-soft"
+            className={`flex w-full items-center gap-1.5 py-0.5 pr-3 text-left text-xs hover:bg-calm-soft ${file.path === current ? 'bg-accent-soft' : ''}`}
           >
-            <FileMark file={file} viewed={review.viewed.includes(file.mark)} />
-            <span className={`min-w-0 flex-1 truncate ${review.viewed.includes(file.mark) ? 'text-faint' : ''}`}>
+            <FileMark file={file} viewed={viewed.includes(file.mark)} />
+            <span className={`min-w-0 flex-1 truncate ${viewed.includes(file.mark) ? 'text-faint' : ''}`}>
               {file.path.split('/').at(-1)}
             </span>
-            <Comments count={review.comments.filter((comment) => comment.path === file.path).length} />
+            <Comments count={comments.filter((comment) => comment.path === file.path).length} />
           </button>
         </li>
       ))}

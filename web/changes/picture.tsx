@@ -22,8 +22,8 @@ export function Picture({ file }: { readonly file: PatchFile }) {
 
 function sourceOf(file: PatchFile, which: 'old' | 'new'): Source | null {
   if (!file.binary) {
-    const sign = which === 'new' ? '+' : '-'
-    const lines = file.hunks.flatMap((hunk) => hunk.lines.filter((line) => line.kind === sign))
+    const other = which === 'new' ? '-' : '+'
+    const lines = file.hunks.flatMap((hunk) => hunk.lines.filter((line) => line.kind !== other))
     return { text: lines.map((line) => line.text).join('\n') }
   }
   const side = file.bytes?.[which] ?? null

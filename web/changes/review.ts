@@ -1,24 +1,8 @@
 // A review under way: comments on lines and marks on files that were looked at. Kept in this browser until it is sent.
 
 import { useSyncExternalStore } from 'react'
-
-export interface Comment {
-  readonly id: string
-  readonly path: string
-  readonly side: 'old' | 'new'
-  readonly line: number
-  /** The line as it stood. */
-  readonly code: string
-  readonly text: string
-}
-
-export interface Review {
-  readonly comments: readonly Comment[]
-  /** Marks of changes that were looked at; see PatchFile.mark. */
-  readonly viewed: readonly string[]
-  /** What is said beside the comments. */
-  readonly message: string
-}
+import { randomId } from '../parts/random-id.ts'
+import type { Comment, Review } from './message.ts'
 
 const nothing: Review = { comments: [], viewed: [], message: '' }
 /** Marks of so many files are remembered per task. */
@@ -51,9 +35,34 @@ export class ReviewStore {
     }
   }
 
-  comment(comment: Comment): void {
-    const rest = this.#review.comments.filter((each) => each.id !== comment.id)
-    this.#set({ comments: comment.text.trim() === '' ? rest : [...rest, comment] })
+  /** Begins a comment, or goes on with what was begun there. A box that nothing was written into is gone. */
+  begin(place: Omit<Comment, 'id' | 'text' | 'writing'>): void {
+    const { comments } = this.#review
+    const known = comments.find((each) => each.text === '' && isAt(each, place) && each.writing?.trim() !== '')
+    if (known !== undefined) {
+      this.change(known.id, { from: place.from, code: place.code })
+      return
+    }
+    const rest = comments.filter((each) => each.text !== '' || each.writing?.trim() !== '')
+    this.#set({ comments: [...rest, { ...place, id: randomId(), text: '', writing: '' }] })
+  }
+
+  change(id: string, change: Partial<Pick<Comment, 'from' | 'line' | 'code' | 'writing'>>): void {
+    this.#map(id, (comment) => ({ ...comment, ...change }))
+  }
+
+  /** What was written is what will be sent. */
+  keep(id: string): void {
+    this.#map(id, ({ writing, ...comment }) => ({ ...comment, text: (writing ?? comment.text).trim() }))
+  }
+
+  /** As it was before it was written; a comment that was never kept is gone. */
+  leave(id: string): void {
+    this.#map(id, ({ writing: _, ...comment }) => (comment.text === '' ? null : comment))
+  }
+
+  remove(id: string): void {
+    this.#map(id, () => null)
   }
 
   say(message: string): void {
@@ -67,9 +76,15 @@ export class ReviewStore {
     })
   }
 
-  /** After it was sent: the words are gone, the marks stay. */
+  /** After it was sent: the words are gone; the marks stay, and what was never kept. */
   sent(): void {
-    this.#set({ comments: [], message: '' })
+    this.#set({ comments: this.#review.comments.filter((comment) => comment.text === ''), message: '' })
+  }
+
+  #map(id: string, change: (comment: Comment) => Comment | null): void {
+    this.#set({
+      comments: this.#review.comments.flatMap((each) => (each.id === id ? (change(each) ?? []) : [each])),
+    })
   }
 
   #set(change: Partial<Review>): void {
@@ -79,6 +94,12 @@ export class ReviewStore {
     else localStorage.setItem(this.#key, JSON.stringify(this.#review))
     for (const changed of this.#watchers) changed()
   }
+}
+
+type Where = Pick<Comment, 'attempt' | 'path' | 'side' | 'line'>
+
+function isAt(a: Where, b: Where): boolean {
+  return a.path === b.path && a.side === b.side && a.line === b.line && a.attempt === b.attempt
 }
 
 const stores = new Map<string, ReviewStore>()
@@ -92,17 +113,6 @@ export function reviewOf(taskId: string): ReviewStore {
 
 export function useReview(store: ReviewStore): Review {
   return useSyncExternalStore(store.watch, store.get)
-}
-
-/** The review as the message an agent gets: each comment with its place and its line. */
-export function messageOf({ comments, message }: Review): string {
-  const parts = [...comments]
-    .sort((a, b) => a.path.localeCompare(b.path) || a.line - b.line)
-    .map(
-      ({ path, line, side, code, text }) =>
-        `${path}:${line}${side === 'old' ? ' (as it was)' : ''}\n> ${code.trim()}\n${text.trim()}`,
-    )
-  return [message.trim(), ...parts].filter((part) => part !== '').join('\n\n')
 }
 
 function read(key: string): Review {

@@ -5,9 +5,12 @@ import type { Side } from './binary.ts'
 import { pictureType } from './binary.ts'
 import type { Colour } from './colour.ts'
 import { colourFor } from './colour.ts'
+import type { Fold } from './fold.ts'
+import { folded } from './fold.ts'
 import type { PatchFile, PatchLine } from './patch.ts'
 import { differing, runsOf, withoutWhitespace } from './patch.ts'
-import type { Comment } from './review.ts'
+import type { Placed } from './place.ts'
+import { isNoted, placeKey, placeOf } from './place.ts'
 
 export interface DiffLook {
   readonly split: boolean
@@ -19,13 +22,8 @@ export interface DiffLook {
 export interface ShownLine {
   readonly line: PatchLine
   readonly marked: readonly [number, number] | null
-}
-
-export interface Place {
-  readonly file: PatchFile
-  readonly side: 'old' | 'new'
-  readonly line: number
-  readonly code: string
+  /** A comment is about it. */
+  readonly noted: boolean
 }
 
 export type DiffRow =
@@ -39,6 +37,7 @@ export type DiffRow =
     }
   | { readonly kind: 'picture'; readonly key: string; readonly file: PatchFile }
   | { readonly kind: 'hunk'; readonly key: string; readonly text: string }
+  | Fold
   | {
       readonly kind: 'line'
       readonly key: string
@@ -54,18 +53,23 @@ export type DiffRow =
       readonly old: ShownLine | null
       readonly new: ShownLine | null
     }
-  | { readonly kind: 'comment'; readonly key: string; readonly comment: Comment; readonly editing: boolean }
-  | { readonly kind: 'write'; readonly key: string; readonly place: Place }
+  | {
+      readonly kind: 'comment'
+      readonly key: string
+      readonly file: PatchFile
+      readonly id: string
+      readonly writing: boolean
+    }
 
 export interface DiffState {
   readonly look: DiffLook
-  readonly comments: readonly Comment[]
+  readonly comments: readonly Placed[]
   readonly viewed: ReadonlySet<string>
   /** Paths that a person unfolded, or folded, by hand. */
   readonly open: ReadonlySet<string>
   readonly closed: ReadonlySet<string>
-  /** The place where a comment is being written, as `placeKey`. */
-  readonly editing: string | null
+  /** Keys of folds that a person opened. */
+  readonly unfolded: ReadonlySet<string>
 }
 
 /** A file with more changed lines opens on demand: it would bury the others. */
@@ -79,9 +83,9 @@ export function diffRows(files: readonly PatchFile[], state: DiffState): DiffRow
 
 function fileRows(file: PatchFile, state: DiffState): DiffRow[] {
   const { open, closed, viewed } = state
-  const folded = closed.has(file.path) || (viewed.has(file.mark) && !open.has(file.path))
-  const head: DiffRow = { kind: 'head', key: `h ${file.path}`, file, folded }
-  if (folded) return [head]
+  const shut = closed.has(file.path) || (viewed.has(file.mark) && !open.has(file.path))
+  const head: DiffRow = { kind: 'head', key: `h ${file.path}`, file, folded: shut }
+  if (shut) return [head]
   const note = (text: string, canOpen = false): DiffRow => ({
     kind: 'note',
     key: `n ${file.path}`,
@@ -102,16 +106,34 @@ function fileRows(file: PatchFile, state: DiffState): DiffRow[] {
   for (const [i, hunk] of hunks.entries()) {
     const first = hunk.lines.find((line) => line.new !== null)?.new ?? hunk.lines[0]?.old ?? 0
     rows.push({ kind: 'hunk', key: `@ ${file.path} ${i}`, text: hunk.header === '' ? `line ${first}` : hunk.header })
-    for (const run of runsOf(hunk.lines)) addRun(rows, { file, colour, run, comments, state })
+    const runs = runsOf(hunk.lines)
+    for (const [at, run] of runs.entries()) {
+      const ends = [at > 0, at < runs.length - 1] as const
+      for (const part of folded(run, { file, ends, comments, unfolded: state.unfolded }))
+        if ('kind' in part) rows.push(part)
+        else addRun(rows, { file, colour, run: part, comments, split: state.look.split })
+    }
   }
   return rows
 }
 
-/** All of one side at least is in the patch. An SVG is text: whole only where the file is new or gone. */
-function hasPicture({ path, what, binary, bytes, insertions, deletions }: PatchFile): boolean {
+/** All of one side at least is in the patch. */
+function hasPicture(file: PatchFile): boolean {
+  const { path, binary, bytes, insertions, deletions } = file
   if (pictureType(path) === null) return false
-  if (!binary) return (what === 'added' || what === 'deleted') && insertions + deletions <= guardLines
+  if (!binary) return insertions + deletions <= guardLines && isWhole(file)
   return [bytes?.new, bytes?.old].some((side) => side?.how === 'literal' && side.bytes > 0)
+}
+
+/** A drawing is text: all of it is in the patch from its first line to where it closes. */
+function isWhole({ what, hunks }: PatchFile): boolean {
+  if (what === 'added' || what === 'deleted') return true
+  const [hunk, ...others] = hunks
+  if (hunk === undefined || others.length > 0) return false
+  const begins = (side: 'old' | 'new') => hunk.lines.find((line) => line[side] !== null)?.[side] === 1
+  const closes = (sign: '-' | '+') =>
+    /<\/svg>\s*$/i.test(hunk.lines.findLast((line) => line.kind !== sign && line.text.trim() !== '')?.text ?? '')
+  return begins('old') && begins('new') && closes('-') && closes('+')
 }
 
 function binaryText({ what, bytes }: PatchFile): string {
@@ -132,48 +154,39 @@ interface Run {
   readonly file: PatchFile
   readonly colour: Colour
   readonly run: readonly PatchLine[]
-  readonly comments: readonly Comment[]
-  readonly state: DiffState
+  readonly comments: readonly Placed[]
+  readonly split: boolean
 }
 
-function addRun(rows: DiffRow[], { file, colour, run, comments, state }: Run): void {
-  const shown = marked(run)
-  if (state.look.split) {
-    const gone = shown.filter(({ line }) => line.kind === '-')
-    const come = shown.filter(({ line }) => line.kind === '+')
-    const context = shown.filter(({ line }) => line.kind === ' ')
-    for (const each of context) pushPair(each, each)
+function addRun(rows: DiffRow[], { file, colour, run, comments, split }: Run): void {
+  const shown = marked(run).map((each) => ({ ...each, noted: isNoted(file, each.line, comments) }))
+  const addComments = (line: PatchLine) => {
+    const place = placeOf(file, line)
+    for (const { id, side, line: at, writing } of comments)
+      if (at === place.line && side === place.side) rows.push({ kind: 'comment', key: `c ${id}`, file, id, writing })
+  }
+  const pushPair = (old: ShownLine | null, fresh: ShownLine | null) => {
+    const key = `p ${file.path} ${old?.line.old ?? ''} ${fresh?.line.new ?? ''}`
+    rows.push({ kind: 'pair', key, file, colour, old, new: fresh })
+    if (old !== null && old !== fresh) addComments(old.line)
+    if (fresh !== null) addComments(fresh.line)
+  }
+  if (split) {
+    const of = (kind: PatchLine['kind']) => shown.filter(({ line }) => line.kind === kind)
+    const [gone, come] = [of('-'), of('+')]
+    for (const each of of(' ')) pushPair(each, each)
     for (let i = 0; i < Math.max(gone.length, come.length); i += 1) pushPair(gone[i] ?? null, come[i] ?? null)
     return
   }
   for (const each of shown) {
-    rows.push({
-      kind: 'line',
-      key: `${placeKey(placeOf(file, each.line))} ${each.line.kind}`,
-      file,
-      colour,
-      shown: each,
-    })
-    addComments(rows, placeOf(file, each.line), comments, state.editing)
+    const key = `${placeKey(placeOf(file, each.line))} ${each.line.kind}`
+    rows.push({ kind: 'line', key, file, colour, shown: each })
+    addComments(each.line)
   }
-  function pushPair(old: ShownLine | null, fresh: ShownLine | null): void {
-    const key = `p ${file.path} ${old?.line.old ?? ''} ${fresh?.line.new ?? ''}`
-    rows.push({ kind: 'pair', key, file, colour, old, new: fresh })
-    if (old !== null && old !== fresh) addComments(rows, placeOf(file, old.line), comments, state.editing)
-    if (fresh !== null) addComments(rows, placeOf(file, fresh.line), comments, state.editing)
-  }
-}
-
-function addComments(rows: DiffRow[], place: Place, comments: readonly Comment[], editing: string | null): void {
-  const key = placeKey(place)
-  for (const comment of comments)
-    if (comment.line === place.line && comment.side === place.side)
-      rows.push({ kind: 'comment', key: `c ${comment.id}`, comment, editing: editing === comment.id })
-  if (editing === key) rows.push({ kind: 'write', key: `w ${key}`, place })
 }
 
 /** Lines of a block whose removals and additions stand against each other one to one are marked where they differ. */
-function marked(run: readonly PatchLine[]): ShownLine[] {
+function marked(run: readonly PatchLine[]): Omit<ShownLine, 'noted'>[] {
   const gone = run.filter((line) => line.kind === '-')
   const come = run.filter((line) => line.kind === '+')
   if (gone.length !== come.length) return run.map((line) => ({ line, marked: null }))
@@ -187,13 +200,4 @@ function marked(run: readonly PatchLine[]): ShownLine[] {
     // Nearly everything differs: a mark would say nothing.
     return { line, marked: own[1] - own[0] > 0.7 * line.text.length ? null : own }
   })
-}
-
-export function placeOf(file: PatchFile, line: PatchLine): Place {
-  const side = line.kind === '-' ? 'old' : 'new'
-  return { file, side, line: (side === 'old' ? line.old : line.new) ?? 0, code: line.text }
-}
-
-export function placeKey({ file, side, line }: Place): string {
-  return `${file.path} ${side} ${line}`
 }

@@ -1,6 +1,6 @@
 // Files for the agent: dropped, pasted or chosen; uploaded at once, named in the task.
 
-import { useId, useState } from 'react'
+import { useEffect, useId, useRef, useState } from 'react'
 import { saidBy, server } from '../data/server.ts'
 import { buttonClass } from '../parts/button.tsx'
 import { bytes } from '../parts/figures.ts'
@@ -18,10 +18,16 @@ export interface Attaching {
   readonly problem: string | null
   readonly add: (files: Iterable<File>) => void
   readonly remove: (name: string) => void
+  readonly clear: () => void
+  /** Files are held over the page. */
+  readonly over: boolean
 }
 
+const key = 'capstan.draft.files'
+
 export function useAttachments(): Attaching {
-  const [files, setFiles] = useState<readonly Attached[]>([])
+  const [files, setFiles] = useState(readFiles)
+  useEffect(() => localStorage.setItem(key, JSON.stringify(files)), [files])
   const [busy, setBusy] = useState(0)
   const [problem, setProblem] = useState<string | null>(null)
   const upload = async (file: File) => {
@@ -36,15 +42,69 @@ export function useAttachments(): Attaching {
       setBusy((n) => n - 1)
     }
   }
+  const add = (all: Iterable<File>) => {
+    for (const file of all) void upload(file)
+  }
   return {
     files,
     busy: busy > 0,
     problem,
-    add: (all) => {
-      for (const file of all) void upload(file)
+    add,
+    over: useDrop(add),
+    clear: () => {
+      // Also for when the page is left before it is drawn again.
+      localStorage.removeItem(key)
+      setFiles([])
     },
     remove: (name) => setFiles((before) => before.filter((each) => each.name !== name)),
   }
+}
+
+/** What was attached here and not given yet: the bytes are at the server. */
+function readFiles(): readonly Attached[] {
+  try {
+    const kept: unknown = JSON.parse(localStorage.getItem(key) ?? '[]')
+    return Array.isArray(kept) ? kept.filter(isAttached) : []
+  } catch {
+    return [] // somebody else's bytes under our key
+  }
+}
+
+function isAttached(value: unknown): value is Attached {
+  if (typeof value !== 'object' || value === null) return false
+  const { name, cid, bytes: size } = value as Partial<Record<keyof Attached, unknown>> // looked at field by field
+  return typeof name === 'string' && typeof cid === 'string' && typeof size === 'number'
+}
+
+/** Files may be dropped anywhere: beside the prompt the browser would leave the page for them. */
+function useDrop(add: (files: Iterable<File>) => void): boolean {
+  const [over, setOver] = useState(false)
+  const latest = useRef(add)
+  latest.current = add
+  useEffect(() => {
+    const hold = (event: DragEvent) => {
+      if (!event.dataTransfer?.types.includes('Files')) return
+      event.preventDefault()
+      setOver(true)
+    }
+    const leave = (event: DragEvent) => event.relatedTarget === null && setOver(false)
+    const drop = (event: DragEvent) => {
+      setOver(false)
+      const files = event.dataTransfer?.files
+      if (files === undefined || files.length === 0) return
+      event.preventDefault()
+      latest.current(files)
+    }
+    addEventListener('dragover', hold)
+    addEventListener('dragleave', leave)
+    addEventListener('drop', drop)
+    return () => {
+      removeEventListener('dragover', hold)
+      removeEventListener('dragleave', leave)
+      removeEventListener('drop', drop)
+    }
+  }, [])
+  return over
 }
 
 /** As the server takes names, and not one that is there already: pasted pictures are all called image.png. */
@@ -65,9 +125,14 @@ function freeName(given: string, taken: readonly Attached[]): string {
 
 export function Attachments({ attaching }: { readonly attaching: Attaching }) {
   const id = useId()
-  const { files, busy, problem, add, remove } = attaching
+  const { files, busy, problem, add, remove, over } = attaching
   return (
     <div className="grid gap-2">
+      {over && (
+        <p role="status" className="rounded-lg border-2 border-dashed border-accent bg-accent-soft p-6 text-center">
+          Drop the files to attach them
+        </p>
+      )}
       <div className="flex flex-wrap items-center gap-2">
         <label htmlFor={id} className={`${buttonClass('quiet', true)} cursor-pointer has-focus-visible:outline-2`}>
           <Icon name="file" className="size-3.5" />
@@ -88,7 +153,9 @@ export function Attachments({ attaching }: { readonly attaching: Attaching }) {
             key={file.name}
             className="flex h-7 items-center gap-1.5 rounded-md border border-line bg-panel pl-2 text-xs"
           >
-            {file.name}
+            <span className="max-w-48 truncate" title={file.name}>
+              {file.name}
+            </span>
             <span className="text-faint">{bytes(file.bytes)}</span>
             <button
               type="button"

@@ -1,30 +1,27 @@
 // A new task: the prompt first, the choices a person makes each time under it, the rest folded.
 
 import { useMutation, useQuery } from '@tanstack/react-query'
-import { useNavigate, useSearch } from '@tanstack/react-router'
-import type { ReactNode } from 'react'
+import { Link, useNavigate } from '@tanstack/react-router'
 import { useEffect, useRef, useState } from 'react'
 import type { TaskCreate } from '../../src/protocol/task.ts'
 import { daemons, models, pools, profiles, repos } from '../data/queries.ts'
 import { saidBy, server } from '../data/server.ts'
 import { Button } from '../parts/button.tsx'
 import { Field, Select } from '../parts/field.tsx'
+import { randomId } from '../parts/random-id.ts'
 import { View } from '../shell/view.tsx'
-import type { Attached } from './attachments.tsx'
+import type { Attached, Attaching } from './attachments.tsx'
 import { Attachments, useAttachments } from './attachments.tsx'
 import type { Bind } from './choices.ts'
 import { named } from './choices.ts'
+import { Done } from './done.tsx'
 import type { Draft } from './draft.ts'
-import { blank, keepDraft, nextDraft, readDraft, taskOf } from './draft.ts'
+import { keepDraft, nextDraft, readDraft, taskOf } from './draft.ts'
 import { Rest } from './rest.tsx'
-import type { Template } from './templates.ts'
-import { applied, readTemplates } from './templates.ts'
-import { TemplatesDialog } from './templates-dialog.tsx'
+import { useTemplates } from './use-templates.tsx'
 
 export function NewTask() {
-  const navigate = useNavigate()
   const [draft, setDraft] = useState(() => readDraft(new URLSearchParams(location.search)))
-  const idempotencyKey = useRef(crypto.randomUUID())
   useEffect(() => keepDraft(draft), [draft])
   const templates = useTemplates(draft, setDraft)
   const set: Bind = (name) => ({
@@ -32,23 +29,7 @@ export function NewTask() {
     onChange: ({ target: { value } }) => setDraft((before) => ({ ...before, [name]: value })),
   })
   const attaching = useAttachments()
-  const { mutate, error, isPending } = useMutation({
-    mutationFn: async () => {
-      const body = { ...taskOf(draft), ...attachmentsOf(attaching.files) }
-      return server.call('createTask', { body, idempotencyKey: idempotencyKey.current })
-    },
-    // Another try of the same words is the same task; other words are another.
-    onError: () => {
-      idempotencyKey.current = crypto.randomUUID()
-    },
-    onSuccess: (task) => {
-      keepDraft(nextDraft(draft))
-      void navigate({ to: '/tasks/$taskId', params: { taskId: task.id } })
-    },
-  })
-  const give = () => {
-    if (draft.prompt.trim() !== '' && !isPending && !attaching.busy) mutate()
-  }
+  const { give, error, isPending } = useGiving(draft, attaching)
   return (
     <View
       title="New task"
@@ -69,45 +50,35 @@ export function NewTask() {
         }}
         className="grid gap-4"
       >
-        <textarea
-          // biome-ignore lint/a11y/noAutofocus: the prompt is what one comes here to write
-          autoFocus
-          aria-label="Prompt"
-          rows={7}
-          placeholder={
-            draft.harness === 'shell'
-              ? 'A shell script'
-              : 'What should be done? Say what, why, and how you will know it is done.'
-          }
-          {...set('prompt')}
-          onPaste={(event) => {
-            if (event.clipboardData.files.length === 0) return
-            event.preventDefault()
-            attaching.add(event.clipboardData.files)
-          }}
-          onDragOver={(event) => event.preventDefault()}
-          onDrop={(event) => {
-            if (event.dataTransfer.files.length === 0) return
-            event.preventDefault()
-            attaching.add(event.dataTransfer.files)
-          }}
-          className={`w-full rounded-lg border border-strong bg-raised px-3 py-2.5 text-base max-md:text-lg ${draft.harness === 'shell' ? 'font-mono' : ''}`}
-        />
+        <Prompt isScript={draft.harness === 'shell'} onFiles={attaching.add} {...set('prompt')} />
         <Attachments attaching={attaching} />
         <Choices draft={draft} set={set} />
+        <Done set={set} />
         <Rest draft={draft} set={set} />
         {error !== null && (
           <p role="alert" className="rounded-md bg-bad-soft px-3 py-2 text-bad">
             {saidBy(error)}
           </p>
         )}
-        <div className="flex items-center gap-3">
-          <Button type="submit" weight="main" disabled={draft.prompt.trim() === '' || isPending} title="⌘ Enter">
-            Give the task
+        <div className="flex flex-wrap items-center gap-x-3 gap-y-2 max-md:sticky max-md:bottom-0 max-md:-mx-4 max-md:border-t max-md:border-line max-md:bg-bg max-md:px-4 max-md:py-2">
+          <Button
+            type="submit"
+            weight="main"
+            disabled={draft.prompt.trim() === '' || isPending || attaching.busy}
+            title="⌘ Enter"
+          >
+            {attaching.busy ? 'Uploading…' : 'Give the task'}
           </Button>
-          <Button weight="quiet" onClick={() => setDraft(blank)}>
+          <Button
+            weight="quiet"
+            onClick={() => {
+              attaching.clear()
+              templates.startOver()
+            }}
+          >
             Start over
           </Button>
+          <NoHost />
           <span className="ml-auto text-xs text-faint max-sm:hidden">Kept here as you write</span>
         </div>
       </form>
@@ -115,43 +86,68 @@ export function NewTask() {
   )
 }
 
-/** Templates of this browser: chosen here, or by the address `?template=ID`, which ⌘K opens. */
-function useTemplates(draft: Draft, setDraft: (draft: Draft) => void): { open: () => void; shown: ReactNode } {
+function useGiving(draft: Draft, attaching: Attaching) {
   const navigate = useNavigate()
-  const { template: wanted } = useSearch({ from: '/new' })
-  const [open, setOpen] = useState(false)
-  const [used, setUsed] = useState<{ readonly name: string; readonly before: Draft } | null>(null)
-  const use = (template: Template) => {
-    setUsed({ name: template.name, before: draft })
-    setDraft(applied(template, draft))
-    setOpen(false)
+  const given = useRef({ words: '', idempotencyKey: '' })
+  const { mutate, error, isPending } = useMutation({
+    mutationFn: async () => {
+      const body = { ...taskOf(draft), ...attachmentsOf(attaching.files) }
+      // Another try of the same words is the same task, also where the answer was lost on the way; other words are another.
+      const words = JSON.stringify(body)
+      if (given.current.words !== words) given.current = { words, idempotencyKey: randomId() }
+      return server.call('createTask', { body, idempotencyKey: given.current.idempotencyKey })
+    },
+    onSuccess: (task) => {
+      keepDraft(nextDraft(draft))
+      attaching.clear()
+      void navigate({ to: '/tasks/$taskId', params: { taskId: task.id } })
+    },
+  })
+  const give = () => {
+    if (draft.prompt.trim() !== '' && !isPending && !attaching.busy) mutate()
   }
-  const latest = useRef(use)
-  latest.current = use
-  useEffect(() => {
-    const found = readTemplates().find((each) => each.id === wanted)
-    if (found !== undefined) latest.current(found)
-    // What the address said is in the form now: a reload keeps what was written since.
-    if (location.search !== '') void navigate({ to: '/new', search: {}, replace: true })
-  }, [wanted, navigate])
-  const undo = () => {
-    if (used !== null) setDraft(used.before)
-    setUsed(null)
-  }
-  const shown = (
-    <>
-      {used !== null && (
-        <p role="status" className="flex min-h-8 items-center gap-2 rounded-md bg-panel px-3 text-muted">
-          <span className="min-w-0 flex-1 truncate">Filled in from “{used.name}”</span>
-          <Button small weight="quiet" onClick={undo}>
-            Undo
-          </Button>
-        </p>
-      )}
-      {open && <TemplatesDialog draft={draft} onPick={use} onClose={() => setOpen(false)} />}
-    </>
+  return { give, error, isPending }
+}
+
+interface PromptProps extends ReturnType<Bind> {
+  readonly isScript: boolean
+  readonly onFiles: (files: Iterable<File>) => void
+}
+
+function Prompt({ isScript, onFiles, ...rest }: PromptProps) {
+  return (
+    <textarea
+      // biome-ignore lint/a11y/noAutofocus: the prompt is what one comes here to write
+      autoFocus
+      aria-label="Prompt"
+      rows={7}
+      dir="auto"
+      placeholder={
+        isScript ? 'A shell script' : 'What should be done? Say what, why, and how you will know it is done.'
+      }
+      {...rest}
+      onPaste={(event) => {
+        if (event.clipboardData.files.length === 0) return
+        event.preventDefault()
+        onFiles(event.clipboardData.files)
+      }}
+      className={`field-grow min-h-40 w-full rounded-lg border border-strong bg-raised px-3 py-2.5 text-base max-md:text-lg ${isScript ? 'font-mono' : ''}`}
+    />
   )
-  return { open: () => setOpen(true), shown }
+}
+
+/** A task may be given at any time; that nobody is there to take it is worth knowing. */
+function NoHost() {
+  const { data: hosts } = useQuery(daemons)
+  if (hosts === undefined || hosts.some((host) => host.connected && !host.draining)) return null
+  return (
+    <span className="text-xs text-needs">
+      No host is there to take it: it waits.{' '}
+      <Link to="/fleet" className="underline">
+        Fleet
+      </Link>
+    </span>
+  )
 }
 
 function attachmentsOf(files: readonly Attached[]): Pick<TaskCreate, 'attachments'> {

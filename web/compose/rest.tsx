@@ -1,7 +1,6 @@
 // The rest of a task's fields, folded until one is needed.
 
 import { useQuery } from '@tanstack/react-query'
-import { useId } from 'react'
 import { daemons } from '../data/queries.ts'
 import { Field, Select } from '../parts/field.tsx'
 import { Icon } from '../parts/icon.tsx'
@@ -10,37 +9,23 @@ import { named } from './choices.ts'
 import type { Draft } from './draft.ts'
 import { blank } from './draft.ts'
 
-const always: readonly (keyof Draft)[] = ['prompt', 'repo', 'harness', 'model', 'profile', 'pool', 'base']
+const inSight: readonly (keyof Draft)[] = [
+  ...(['prompt', 'repo', 'harness', 'model', 'profile', 'pool', 'base'] as const),
+  ...(['expect', 'review', 'checks'] as const),
+]
 
 export function Rest({ draft, set }: { readonly draft: Draft; readonly set: Bind }) {
   const used = Object.keys(blank).some((name) => {
     const key = name as keyof Draft // the keys of a Draft
-    return !always.includes(key) && draft[key] !== blank[key]
+    return !inSight.includes(key) && draft[key] !== blank[key]
   })
   return (
     <details open={used} className="group rounded-lg border border-line">
       <summary className="flex h-10 list-none items-center gap-2 px-3 font-medium text-muted hover:text-text">
         <Icon name="right" className="size-3.5 transition-transform group-open:rotate-90" />
-        What counts as done, limits, and the rest
+        Autonomy, limits, time, and the rest
       </summary>
       <div className="grid gap-3 border-t border-line p-3 sm:grid-cols-2 md:grid-cols-3">
-        <Select
-          label="Completion needs"
-          choices={[
-            { value: '', label: 'Nothing in particular' },
-            { value: 'changes', label: 'Changed files' },
-            { value: 'output', label: 'Output' },
-          ]}
-          {...set('expect')}
-        />
-        <Select
-          label="Review"
-          choices={[
-            { value: 'required', label: 'I review it' },
-            { value: 'none', label: 'None: done when it is done' },
-          ]}
-          {...set('review')}
-        />
         <Select
           label="Autonomy"
           choices={[
@@ -58,7 +43,6 @@ export function Rest({ draft, set }: { readonly draft: Draft; readonly set: Bind
           ]}
           {...set('interactive')}
         />
-        <Checks {...set('checks')} />
         <Select
           label="Host"
           choices={named(
@@ -86,23 +70,5 @@ export function Rest({ draft, set }: { readonly draft: Draft; readonly set: Bind
         <Field label="Not before" type="datetime-local" {...set('runAt')} />
       </div>
     </details>
-  )
-}
-
-function Checks(props: ReturnType<Bind>) {
-  const id = useId()
-  return (
-    <div className="grid gap-1 sm:col-span-2 md:col-span-3">
-      <label htmlFor={id} className="text-xs font-medium text-muted">
-        Checks, one command per line
-      </label>
-      <textarea
-        id={id}
-        rows={2}
-        placeholder="tests: npm test"
-        {...props}
-        className="w-full rounded-md border border-line bg-raised px-2.5 py-1.5 font-mono text-xs hover:border-strong max-md:text-lg"
-      />
-    </div>
   )
 }

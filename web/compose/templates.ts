@@ -1,5 +1,6 @@
 // Tasks that are given again and again: drafts under a name, kept in this browser.
 
+import { randomId } from '../parts/random-id.ts'
 import type { Draft } from './draft.ts'
 import { blank } from './draft.ts'
 
@@ -29,7 +30,7 @@ export function readTemplates(): readonly Template[] {
 /** Keeps the draft under the name; one of that name is replaced. */
 export function saveTemplate(name: string, draft: Draft): readonly Template[] {
   const others = readTemplates()
-  const id = others.find((each) => each.name === name)?.id ?? crypto.randomUUID()
+  const id = others.find((each) => each.name === name)?.id ?? randomId()
   // A time that was chosen once is over the next time.
   return write([...others.filter((each) => each.id !== id), { id, name, draft: { ...draft, runAt: '' } }])
 }

@@ -34,6 +34,16 @@ export function messages(id: string) {
   })
 }
 
+/** The conversation that a task is in. Refused where its agent told of none. */
+export function session(taskId: string) {
+  return queryOptions({
+    queryKey: ['task', taskId, 'session'],
+    queryFn: ({ signal }) => server.call('getSession', { params: { id: taskId }, signal }),
+    // What comes later in it is no change of this task: it is read at each look.
+    staleTime: 0,
+  })
+}
+
 /** A patch never changes once its attempt has ended. */
 export function patch(taskId: string, attempt: number) {
   return queryOptions({
@@ -80,10 +90,12 @@ export const tokens = queryOptions({
   queryFn: async ({ signal }) => (await server.call('listTokens', { signal })).items,
 })
 
-export function jobs(state: 'active' | 'ended') {
+/** `daemon`: of this host alone. */
+export function jobs(state: 'active' | 'ended', daemon?: string) {
+  const query = { state, limit: 50, ...(daemon === undefined ? {} : { daemon }) }
   return queryOptions({
-    queryKey: ['jobs', state],
-    queryFn: async ({ signal }) => (await server.call('listJobs', { query: { state, limit: 50 }, signal })).items,
+    queryKey: ['jobs', state, daemon ?? null],
+    queryFn: async ({ signal }) => (await server.call('listJobs', { query, signal })).items,
   })
 }
 

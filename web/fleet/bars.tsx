@@ -22,8 +22,8 @@ export function Bars({ title, total, times, bucketMs, values, show, tone }: Bars
   const said = at === null ? total : `${show(values[at] ?? 0)}, ${format.format(times[at] ?? 0)}`
   return (
     <section aria-label={`${title}: ${total}`} className="grid content-start gap-1.5">
-      <h3 className="flex items-baseline gap-2 text-xs">
-        <span className="flex-1 truncate text-muted">{title}</span>
+      <h3 className="flex items-baseline gap-x-2 text-xs max-sm:flex-col">
+        <span className="min-w-0 flex-1 truncate text-muted max-sm:max-w-full">{title}</span>
         <span className="font-semibold whitespace-nowrap tabular-nums">{said}</span>
       </h3>
       <div

@@ -36,8 +36,22 @@ export function FiguresView() {
         </div>
       }
     >
-      {data === undefined ? <p className="text-faint">Counting…</p> : <Charts stats={data} />}
+      {data === undefined && <p className="text-faint">Counting…</p>}
+      {data !== undefined && (isEmpty(data) ? <Nothing /> : <Charts stats={data} />)}
     </Card>
+  )
+}
+
+function isEmpty({ buckets, outcomes }: Stats): boolean {
+  return outcomes.length === 0 && buckets.every((each) => each.waiting === 0 && each.started === 0)
+}
+
+function Nothing() {
+  return (
+    <p className="text-muted">
+      In this time nothing waited, ran or ended. Shown here over time: how many tasks wait and how long until they
+      start, how attempts end, tokens and cost.
+    </p>
   )
 }
 
@@ -48,7 +62,7 @@ function Charts({ stats: { buckets, bucketMs, outcomes } }: { readonly stats: St
   const times = buckets.map((each) => each.at)
   const all = { times, bucketMs }
   return (
-    <div className="grid gap-x-8 gap-y-5 sm:grid-cols-2 lg:grid-cols-3">
+    <div className="grid grid-cols-2 gap-x-4 gap-y-5 sm:gap-x-8 lg:grid-cols-3">
       <Bars
         {...all}
         title="Waiting for their first start"
@@ -67,7 +81,7 @@ function Charts({ stats: { buckets, bucketMs, outcomes } }: { readonly stats: St
       />
       <Bars
         {...all}
-        title="From creation to start, 95 %"
+        title="95 % start within"
         total={worst(buckets)}
         values={buckets.map((each) => each.startP95Ms ?? 0)}
         show={span}
@@ -102,7 +116,7 @@ function worst(buckets: Stats['buckets']): string {
 function Outcomes({ outcomes }: Pick<Stats, 'outcomes'>) {
   const total = outcomes.reduce((sum, each) => sum + each.n, 0)
   return (
-    <section aria-label="How attempts ended" className="grid content-start gap-1.5">
+    <section aria-label="How attempts ended" className="grid content-start gap-1.5 max-sm:col-span-2">
       <h3 className="flex items-baseline gap-2 text-xs">
         <span className="flex-1 text-muted">How attempts ended</span>
         <span className="font-semibold tabular-nums">{total}</span>

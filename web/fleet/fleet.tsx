@@ -2,22 +2,21 @@
 
 import { useQuery } from '@tanstack/react-query'
 import { lazy, Suspense, useState } from 'react'
-import { daemons, pools } from '../data/queries.ts'
+import { daemons } from '../data/queries.ts'
 import { Button } from '../parts/button.tsx'
 import { Empty, Failed, Loading } from '../parts/empty.tsx'
 import { plural } from '../parts/figures.ts'
 import { Icon } from '../parts/icon.tsx'
 import { Card, View } from '../shell/view.tsx'
 import { AddHost } from './add-host.tsx'
-import { Host } from './host.tsx'
-import { Jobs } from './jobs.tsx'
+import { fewHosts, Hosts } from './hosts.tsx'
+import { AtWork, Results } from './jobs.tsx'
 
 const Figures = lazy(async () => ({ default: (await import('./figures-view.tsx')).FiguresView }))
 
 export function Fleet() {
   const [adding, setAdding] = useState(false)
   const { data: hosts, error } = useQuery(daemons)
-  const poolNames = new Map((useQuery(pools).data ?? []).map((pool) => [pool.id, pool.name]))
   if (hosts === undefined) return error === null ? <Loading what="the fleet" /> : <Failed error={error} />
   const here = hosts.filter((host) => host.connected)
   const room = here.reduce((sum, host) => sum + host.maxAgents, 0)
@@ -30,7 +29,8 @@ export function Fleet() {
         <>
           {hosts.length > 0 && (
             <span className="text-muted tabular-nums">
-              {plural(here.length, 'host')} connected, {running} of {plural(room, 'agent')} at work
+              {here.length === hosts.length ? '' : `${here.length} of `}
+              {plural(hosts.length, 'host')} connected, {running} of {plural(room, 'place')} taken
             </span>
           )}
           <Button weight={hosts.length === 0 ? 'main' : 'plain'} onClick={() => setAdding(true)}>
@@ -42,24 +42,20 @@ export function Fleet() {
     >
       {hosts.length === 0 ? (
         <Empty title="No host yet">
-          A host is a machine of yours with a repository and an agent’s command line. It connects outward, so it needs
-          no open port.
+          <p>
+            A host is a machine of yours with a repository and an agent’s command line. It connects outward, so it needs
+            no open port, and agents use the sign-ins it has.
+          </p>
         </Empty>
       ) : (
-        <ul className="grid gap-3 md:grid-cols-2">
-          {hosts.map((host) => (
-            <Host
-              key={host.id}
-              host={host}
-              pool={host.pool === null ? null : (poolNames.get(host.pool) ?? host.pool)}
-            />
-          ))}
-        </ul>
+        <Hosts hosts={hosts} />
       )}
+      {/* Of few hosts each shows by itself what it does. */}
+      {hosts.length > fewHosts && <AtWork />}
+      <Results />
       <Suspense fallback={<Card title="Figures">{null}</Card>}>
         <Figures />
       </Suspense>
-      <Jobs />
       {adding && <AddHost known={hosts} onClose={() => setAdding(false)} />}
     </View>
   )

@@ -5,11 +5,13 @@ import { Link } from '@tanstack/react-router'
 import { useState } from 'react'
 import { task } from '../data/queries.ts'
 import { useOpenRequests } from '../data/requests.ts'
+import { plainText } from '../parts/ansi.ts'
 import { Empty, Failed, Loading } from '../parts/empty.tsx'
 import { Ago } from '../parts/time.tsx'
 import { useKeys } from '../shell/keys.tsx'
 import { View } from '../shell/view.tsx'
-import { keyOf, RequestCard } from './request-card.tsx'
+import { keyOf } from './answers.tsx'
+import { RequestCard } from './request-card.tsx'
 
 export function Inbox() {
   const { data: requests, error } = useOpenRequests()
@@ -55,7 +57,7 @@ export function Inbox() {
                   params={{ taskId: request.taskId }}
                   className="min-w-0 truncate hover:underline"
                 >
-                  {titles.get(request.taskId) ?? request.taskId}
+                  <bdi>{plainText(titles.get(request.taskId) ?? request.taskId)}</bdi>
                 </Link>
                 <span className="text-faint">
                   <Ago at={request.createdAt} />

@@ -1,6 +1,11 @@
 // What exactly is asked: the command, the file, the change; nothing summed up, nothing left out.
 
-import { plainText } from '../parts/ansi.ts'
+import { exactText } from '../parts/ansi.ts'
+import { words } from '../parts/figures.ts'
+import type { AskedChange, ChangeLine } from './asked-change.ts'
+import { changesOf } from './asked-change.ts'
+import type { Question } from './questions.ts'
+import { questionsOf } from './questions.ts'
 
 interface BodyProps {
   readonly body: Readonly<Record<string, unknown>>
@@ -8,112 +13,84 @@ interface BodyProps {
 }
 
 export function RequestBody({ body, title }: BodyProps) {
-  const change = changeOf(body)
-  const rest = Object.entries(body).filter(
-    ([key, value]) => !(change?.keys.includes(key) ?? false) && value !== null && value !== '',
-  )
+  const { changes, keys } = changesOf(body)
+  const rest = Object.entries(body).filter(([key, value]) => !keys.includes(key) && value !== null && value !== '')
   return (
     <div className="grid grid-cols-[minmax(0,1fr)] gap-2 empty:hidden">
       {rest.map(([key, value]) => (
         <Part key={key} name={key} value={value} title={title} />
       ))}
-      {change !== null && (
-        <pre className="max-h-80 overflow-auto rounded-md border border-line font-mono text-xs leading-5 whitespace-pre-wrap [overflow-wrap:anywhere]">
-          {lines(change.old, '−', 'bg-del')}
-          {lines(change.new, '+', 'bg-add')}
-        </pre>
-      )}
+      {changes.map((change, i) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: the changes of one request never change places
+        <Change key={i} change={change} />
+      ))}
     </div>
   )
 }
 
-function lines(text: string, sign: string, back: string) {
-  if (text === '') return null
-  return text.split('\n').map((line, i) => (
-    // biome-ignore lint/suspicious/noArrayIndexKey: lines of one text never change places
-    <span key={i} className={`block px-2 ${back}`}>
-      {sign} {line}
-    </span>
-  ))
+const backs: Readonly<Record<ChangeLine['sign'], string>> = { ' ': '', '+': 'bg-add', '-': 'bg-del' }
+
+function Change({ change: { path, lines } }: { readonly change: AskedChange }) {
+  const count = (sign: string) => lines.filter((line) => line.sign === sign).length
+  return (
+    <figure className="grid grid-cols-[minmax(0,1fr)] overflow-hidden rounded-md border border-line">
+      <figcaption className="flex items-baseline gap-2 border-b border-line bg-panel px-2.5 py-1 text-xs text-muted tabular-nums">
+        {path !== null && (
+          <span className="min-w-0 font-mono text-text [overflow-wrap:anywhere]">{exactText(path)}</span>
+        )}
+        <span className="ml-auto text-good">+{count('+')}</span>
+        <span className="text-bad">−{count('-')}</span>
+      </figcaption>
+      <pre tabIndex={0} className={`${scrollClass} py-1 leading-5`}>
+        {lines.map(({ sign, text }, i) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: lines of one text never change places
+          <span key={i} className={`block pr-2 pl-6 -indent-4 ${backs[sign]}`}>
+            <span className="inline-block w-4 indent-0 text-faint">{sign === '-' ? '−' : sign}</span>
+            {exactText(text)}
+          </span>
+        ))}
+      </pre>
+    </figure>
+  )
 }
 
-interface Question {
-  readonly question: string
-  readonly options: readonly { readonly label: string; readonly description: string }[]
-}
-
-/** Questions as agents put them: some with choices, each in words. Null: another shape, shown as it is. */
-function questionsOf(value: unknown): Question[] | null {
-  if (!Array.isArray(value) || value.length === 0) return null
-  const questions = value.map(questionOf)
-  return questions.every((each) => each !== null) ? questions : null
-}
-
-function questionOf(value: unknown): Question | null {
-  if (typeof value !== 'object' || value === null || !('question' in value) || typeof value.question !== 'string')
-    return null
-  const options = 'options' in value && Array.isArray(value.options) ? value.options : []
-  return {
-    question: value.question,
-    options: options.map((each: unknown) => {
-      if (typeof each !== 'object' || each === null) return { label: String(each), description: '' }
-      return {
-        label: 'label' in each ? String(each.label) : JSON.stringify(each),
-        description: 'description' in each ? String(each.description) : '',
-      }
-    }),
-  }
-}
+const scrollClass = 'max-h-80 overflow-auto font-mono text-xs whitespace-pre-wrap [overflow-wrap:anywhere]'
 
 function Questions({ questions, title }: { readonly questions: readonly Question[]; readonly title: string }) {
-  return questions.map(({ question, options }) => (
-    <div key={question} className="grid gap-1">
-      {question !== title && <p>{plainText(question)}</p>}
-      <ul className="grid gap-0.5">
-        {options
-          .filter(({ description }) => description !== '')
-          .map(({ label, description }) => (
+  return questions.map(({ question, options }) => {
+    const described = options.filter(({ description }) => description !== '')
+    if (question === title && described.length === 0) return null
+    return (
+      <div key={question} className="grid gap-1">
+        {question !== title && <p>{exactText(question)}</p>}
+        <ul className="grid gap-0.5">
+          {described.map(({ label, description }) => (
             <li key={label} className="text-muted">
-              <span className="font-medium text-text">{plainText(label)}</span>: {plainText(description)}
+              <span className="font-medium text-text">{exactText(label)}</span>: {exactText(description)}
             </li>
           ))}
-      </ul>
-    </div>
-  ))
+        </ul>
+      </div>
+    )
+  })
 }
 
 function Part({ name, value, title }: { readonly name: string; readonly value: unknown; readonly title: string }) {
   const questions = name === 'questions' ? questionsOf(value) : null
   if (questions !== null) return <Questions questions={questions} title={title} />
-  const text = plainText(typeof value === 'string' ? value : (JSON.stringify(value, null, 2) ?? ''))
+  const text = exactText(typeof value === 'string' ? value : (JSON.stringify(value, null, 2) ?? ''))
   if (text === title && typeof value === 'string' && !/command/i.test(name)) return null
+  const short = text.length <= 60 && !text.includes('\n') && !/command/i.test(name)
   return (
-    <div className="grid gap-0.5">
-      <span className="text-xs text-faint">{name}</span>
-      <pre className="max-h-80 overflow-auto rounded-md bg-panel px-2.5 py-1.5 font-mono text-xs whitespace-pre-wrap [overflow-wrap:anywhere]">
-        {text}
-      </pre>
+    <div className={short ? 'flex flex-wrap items-baseline gap-x-2' : 'grid grid-cols-[minmax(0,1fr)] gap-0.5'}>
+      <span className="text-xs text-faint">{words(name)}</span>
+      {short ? (
+        <code className="min-w-0 font-mono text-xs [overflow-wrap:anywhere]">{text}</code>
+      ) : (
+        <pre tabIndex={0} className={`${scrollClass} rounded-md bg-panel px-2.5 py-1.5`}>
+          {text}
+        </pre>
+      )}
     </div>
   )
-}
-
-interface Change {
-  readonly keys: readonly string[]
-  readonly old: string
-  readonly new: string
-}
-
-/** Agents name the two sides of an edit by one of these pairs. */
-const pairs = [
-  ['old_string', 'new_string'],
-  ['oldText', 'newText'],
-  ['old', 'new'],
-] as const
-
-function changeOf(body: Readonly<Record<string, unknown>>): Change | null {
-  for (const [before, after] of pairs) {
-    const [old, fresh] = [body[before], body[after]]
-    if (typeof old === 'string' && typeof fresh === 'string') return { keys: [before, after], old, new: fresh }
-  }
-  return null
 }

@@ -1,6 +1,8 @@
-// What an administrator keeps: profiles, models, pools, repositories, members, tokens.
+// What a team keeps: repositories, pools, profiles, models, members, tokens; and who changed what. One at a time, each at an address of its own.
 
 import { useQuery } from '@tanstack/react-query'
+import { Link, useSearch } from '@tanstack/react-router'
+import type { ReactNode } from 'react'
 import { whoami } from '../data/queries.ts'
 import { View } from '../shell/view.tsx'
 import { Audit } from './audit.tsx'
@@ -9,13 +11,25 @@ import { Models } from './models.tsx'
 import { Pools } from './pools.tsx'
 import { Profiles } from './profiles.tsx'
 import { Repos } from './repos.tsx'
+import type { ManageSection } from './sections.ts'
+import { sections } from './sections.ts'
 import { Tokens } from './tokens.tsx'
 
 export function Manage() {
+  const { section = 'repos' } = useSearch({ from: '/manage' })
   const me = useQuery(whoami).data
   const scoped = me?.scopes.includes('admin') ?? false
   const owner = scoped && me?.role === 'owner'
   const admin = scoped && (owner || me?.role === 'manager')
+  const shown: Readonly<Record<ManageSection, ReactNode>> = {
+    repos: <Repos />,
+    profiles: <Profiles admin={admin} />,
+    models: <Models admin={admin} />,
+    pools: <Pools admin={admin} />,
+    members: <Members owner={owner} />,
+    tokens: owner ? <Tokens /> : <Refused what="Tokens are made and revoked by owners" />,
+    audit: admin ? <Audit /> : <Refused what="The audit log is read by managers and owners" />,
+  }
   return (
     <View title="Manage" wide>
       {!admin && (
@@ -23,19 +37,33 @@ export function Manage() {
           You may look here; changing these takes the role manager and a token with scope admin.
         </p>
       )}
-      <div className="grid items-start gap-4 lg:grid-cols-2">
-        <div className="grid min-w-0 gap-4">
-          <Repos />
-          <Profiles admin={admin} />
-          <Members owner={owner} />
-          {admin && <Audit />}
-        </div>
-        <div className="grid min-w-0 gap-4">
-          <Pools admin={admin} />
-          <Models admin={admin} />
-          {owner && <Tokens />}
-        </div>
+      <div className="grid grid-cols-[minmax(0,1fr)] items-start gap-4 md:grid-cols-[9rem_minmax(0,1fr)] lg:gap-8">
+        <Sections />
+        {shown[section]}
       </div>
     </View>
   )
+}
+
+function Sections() {
+  const { section: at = 'repos' } = useSearch({ from: '/manage' })
+  return (
+    <nav aria-label="What to manage" className="flex gap-1 max-md:flex-wrap md:flex-col">
+      {sections.map(({ section, title }) => (
+        <Link
+          key={section}
+          to="/manage"
+          search={{ section }}
+          aria-current={section === at ? 'page' : undefined}
+          className={`flex h-9 shrink-0 items-center rounded-md px-3 max-md:h-10 ${section === at ? 'bg-calm-soft font-medium' : 'text-muted hover:bg-calm-soft hover:text-text'}`}
+        >
+          {title}
+        </Link>
+      ))}
+    </nav>
+  )
+}
+
+function Refused({ what }: { readonly what: string }) {
+  return <p className="rounded-lg border border-line p-4 text-muted">{what}, with a token of scope admin.</p>
 }

@@ -1,7 +1,6 @@
 // Who belongs to the team: people and service accounts, what each may do, and how a new one gets in.
 
 import { useMutation, useQuery } from '@tanstack/react-query'
-import type { FormEvent } from 'react'
 import type { Role } from '../../src/core/role.ts'
 import { roles } from '../../src/core/role.ts'
 import type { MemberView } from '../../src/protocol/access.ts'
@@ -12,8 +11,8 @@ import { Copy } from '../parts/copy.tsx'
 import { Field, Select } from '../parts/field.tsx'
 import { plural } from '../parts/figures.ts'
 import { Ago } from '../parts/time.tsx'
-import { Card } from '../shell/view.tsx'
-import { Removable } from './list.tsx'
+import { Entry, Section } from './list.tsx'
+import { MakeForm } from './make-form.tsx'
 
 const may: Readonly<Record<Role, string>> = {
   viewer: 'looks',
@@ -25,21 +24,24 @@ const may: Readonly<Record<Role, string>> = {
 export function Members({ owner }: { readonly owner: boolean }) {
   const all = useQuery(members).data ?? []
   return (
-    <Card title="Members">
+    <Section
+      title="Members"
+      about="People and programs of the team, and what each may do. A person gets in by a sign-in link, which works once, or with a token."
+    >
       <ul>
         {all.map((member) => (
-          <Removable
+          <Entry
             key={member.id}
             name={member.name}
             queryKey={['members']}
             remove={owner ? () => server.call('removeMember', { params: { id: member.id } }) : null}
           >
             <Member member={member} owner={owner} />
-          </Removable>
+          </Entry>
         ))}
       </ul>
       {owner && <NewMember />}
-    </Card>
+    </Section>
   )
 }
 
@@ -95,45 +97,34 @@ function Member({ member, owner }: { readonly member: MemberView; readonly owner
 }
 
 function NewMember() {
-  const { mutate, error, isPending } = useMutation({
-    mutationFn: (body: { name: string; role: Role; kind: 'user' | 'service' }) => server.call('createMember', { body }),
-    onSuccess: () => cache.invalidateQueries({ queryKey: ['members'] }),
-  })
-  const submit = (event: FormEvent<HTMLFormElement>) => {
-    event.preventDefault()
-    const form = event.currentTarget
-    const given = new FormData(form)
-    const role = String(given.get('role')) as Role // one of the choices
-    const kind = given.get('kind') === 'service' ? 'service' : 'user'
-    mutate({ name: String(given.get('name')), role, kind }, { onSuccess: () => form.reset() })
-  }
   return (
-    <form onSubmit={submit} className="grid gap-2">
-      <div className="grid items-end gap-2 sm:grid-cols-[1fr_7rem_7rem_auto]">
+    <MakeForm
+      label="Add a member"
+      verb="Add"
+      queryKey={['members']}
+      make={(given) => {
+        const role = given('role') as Role // one of the choices
+        const kind = given('kind') === 'service' ? 'service' : 'user'
+        return server.call('createMember', { body: { name: given('name'), role, kind } })
+      }}
+    >
+      <div className="grid gap-3 sm:grid-cols-3">
         <Field label="New member" name="name" required placeholder="grace" />
         <Select
           label="Role"
           name="role"
           defaultValue="member"
-          choices={roles.map((role) => ({ value: role, label: role }))}
+          choices={roles.map((role) => ({ value: role, label: `${role}: ${may[role]}` }))}
         />
         <Select
           label="Kind"
           name="kind"
           choices={[
             { value: 'user', label: 'Person' },
-            { value: 'service', label: 'Service' },
+            { value: 'service', label: 'Service account' },
           ]}
         />
-        <Button type="submit" disabled={isPending}>
-          Add
-        </Button>
       </div>
-      {error !== null && (
-        <p role="alert" className="text-xs text-bad">
-          {saidBy(error)}
-        </p>
-      )}
-    </form>
+    </MakeForm>
   )
 }

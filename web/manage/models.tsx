@@ -1,16 +1,15 @@
 // The catalog of models: those that come with Capstan, folded by provider, and the team's own, which can be changed.
 
-import { useMutation, useQuery } from '@tanstack/react-query'
-import type { FormEvent } from 'react'
+import { useQuery } from '@tanstack/react-query'
 import type { ModelView } from '../../src/protocol/models.ts'
 import { models } from '../data/queries.ts'
-import { cache, saidBy, server } from '../data/server.ts'
-import { Button } from '../parts/button.tsx'
+import { server } from '../data/server.ts'
 import { Field } from '../parts/field.tsx'
 import { count, plural } from '../parts/figures.ts'
 import { Icon } from '../parts/icon.tsx'
-import { Card } from '../shell/view.tsx'
-import { Removable } from './list.tsx'
+import { Entry, Section } from './list.tsx'
+import type { Given } from './make-form.tsx'
+import { MakeForm } from './make-form.tsx'
 
 export function Models({ admin }: { readonly admin: boolean }) {
   const all = useQuery(models).data ?? []
@@ -22,23 +21,21 @@ export function Models({ admin }: { readonly admin: boolean }) {
     ),
   ]
   return (
-    <Card title="Models">
-      {own.length === 0 && (
-        <p className="text-muted">
-          A catalog to choose from; it decides nothing. Add a model of your own when a provider has a new one, or you
-          run one yourselves.
-        </p>
-      )}
+    <Section
+      title="Models"
+      about="A catalog to choose from; it decides nothing. Add a model of your own when a provider has a new one, or you run one yourselves."
+    >
       <ul>
         {own.map((model) => (
-          <Removable
+          <Entry
             key={model.id}
             name={model.name}
             queryKey={['models']}
             remove={admin ? () => server.call('removeModel', { params: { id: model.id } }) : null}
+            editor={admin ? (done) => <ChangeModel model={model} onDone={done} /> : null}
           >
             <Model model={model} />
-          </Removable>
+          </Entry>
         ))}
       </ul>
       {shipped.length > 0 && (
@@ -48,9 +45,75 @@ export function Models({ admin }: { readonly admin: boolean }) {
           ))}
         </div>
       )}
-      {admin && <NewModel />}
-    </Card>
+      {admin && (
+        <MakeForm
+          label="Add a model"
+          verb="Add"
+          queryKey={['models']}
+          make={(given) => server.call('createModel', { body: bodyOf(given) })}
+        >
+          <Fields />
+        </MakeForm>
+      )}
+    </Section>
   )
+}
+
+function ChangeModel({ model, onDone }: { readonly model: ModelView; readonly onDone: () => void }) {
+  return (
+    <MakeForm
+      label={`Change ${model.name}`}
+      verb="Save"
+      queryKey={['models']}
+      make={(given) => server.call('updateModel', { params: { id: model.id }, body: bodyOf(given) })}
+      onMade={onDone}
+      onCancel={onDone}
+    >
+      <Fields model={model} />
+    </MakeForm>
+  )
+}
+
+function Fields({ model }: { readonly model?: ModelView }) {
+  const { provider, name, displayName, description, capabilities } = model ?? {}
+  return (
+    <div className="grid gap-3 sm:grid-cols-2">
+      <Field label="Provider" name="provider" required placeholder="local" defaultValue={provider} />
+      <Field
+        label={model === undefined ? 'New model' : 'Name'}
+        name="name"
+        required
+        placeholder="qwen3-coder"
+        defaultValue={name}
+      />
+      <Field label="Shown as" name="displayName" placeholder="The same" defaultValue={displayName} />
+      <Field
+        label="Context, tokens"
+        name="contextWindow"
+        inputMode="numeric"
+        pattern="[0-9]+"
+        title="A whole number"
+        placeholder="256000"
+        defaultValue={capabilities?.contextWindow}
+      />
+      <div className="sm:col-span-2">
+        <Field label="Description" name="description" placeholder="What it is good for" defaultValue={description} />
+      </div>
+    </div>
+  )
+}
+
+/** What was left blank is not told: it stays as it is. */
+function bodyOf(given: Given) {
+  const text = (name: 'displayName' | 'description') => (given(name) === '' ? {} : { [name]: given(name) })
+  const contextWindow = given('contextWindow')
+  return {
+    provider: given('provider'),
+    name: given('name'),
+    ...text('displayName'),
+    ...text('description'),
+    ...(contextWindow === '' ? {} : { capabilities: { contextWindow: Number(contextWindow) } }),
+  }
 }
 
 function Provider({ name, models: some }: { readonly name: string; readonly models: readonly ModelView[] }) {
@@ -92,54 +155,5 @@ function Model({ model }: { readonly model: ModelView }) {
         {facts.filter((fact) => fact !== '').join(' · ')}
       </span>
     </>
-  )
-}
-
-function NewModel() {
-  const { mutate, error, isPending } = useMutation({
-    mutationFn: (body: { provider: string; name: string; displayName?: string; capabilities?: object }) =>
-      server.call('createModel', { body }),
-    onSuccess: () => cache.invalidateQueries({ queryKey: ['models'] }),
-  })
-  const submit = (event: FormEvent<HTMLFormElement>) => {
-    event.preventDefault()
-    const form = event.currentTarget
-    const given = new FormData(form)
-    const text = (name: string) => String(given.get(name)).trim()
-    const contextWindow = Number(text('contextWindow'))
-    const body = {
-      provider: text('provider'),
-      name: text('name'),
-      ...(text('displayName') === '' ? {} : { displayName: text('displayName') }),
-      ...(text('contextWindow') === '' ? {} : { capabilities: { contextWindow } }),
-    }
-    mutate(body, { onSuccess: () => form.reset() })
-  }
-  return (
-    <form onSubmit={submit} className="grid gap-2 border-t border-line pt-3">
-      <div className="grid grid-cols-2 items-end gap-2">
-        <Field label="Provider" name="provider" required placeholder="local" />
-        <Field label="New model" name="name" required placeholder="qwen3-coder" />
-        <Field label="Shown as" name="displayName" placeholder="The same" />
-        <div className="grid grid-cols-[1fr_auto] items-end gap-2">
-          <Field
-            label="Context, tokens"
-            name="contextWindow"
-            inputMode="numeric"
-            pattern="[0-9]+"
-            title="A whole number"
-            placeholder="256000"
-          />
-          <Button type="submit" disabled={isPending}>
-            Add
-          </Button>
-        </div>
-      </div>
-      {error !== null && (
-        <p role="alert" className="text-xs text-bad">
-          {saidBy(error)}
-        </p>
-      )}
-    </form>
   )
 }

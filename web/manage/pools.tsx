@@ -1,70 +1,74 @@
 // Pools: hosts that stand for each other.
 
-import { useMutation, useQuery } from '@tanstack/react-query'
-import type { FormEvent } from 'react'
-import { pools } from '../data/queries.ts'
-import { cache, saidBy, server } from '../data/server.ts'
-import { Button } from '../parts/button.tsx'
-import { Field } from '../parts/field.tsx'
+import { useQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
+import { daemons, members, pools } from '../data/queries.ts'
+import { server } from '../data/server.ts'
+import { Field, Select } from '../parts/field.tsx'
 import { plural } from '../parts/figures.ts'
-import { Card } from '../shell/view.tsx'
-import { Removable } from './list.tsx'
+import { Entry, Section } from './list.tsx'
+import { MakeForm } from './make-form.tsx'
 
 export function Pools({ admin }: { readonly admin: boolean }) {
   const all = useQuery(pools).data ?? []
+  const hosts = useQuery(daemons).data ?? []
   return (
-    <Card title="Pools">
-      {all.length === 0 && (
-        <p className="text-muted">
-          A pool is a name for hosts that stand for each other: a task that names the pool runs on any of them.
-        </p>
-      )}
+    <Section
+      title="Pools"
+      about={
+        <>
+          A pool is a name for hosts that stand for each other: a task that names the pool runs on any of them. A host
+          joins with <code className="font-mono text-xs">capstan daemon --pool NAME</code>.
+        </>
+      }
+    >
       <ul>
         {all.map((pool) => (
-          <Removable
+          <Entry
             key={pool.id}
             name={pool.name}
             queryKey={['pools']}
             remove={admin ? () => server.call('removePool', { params: { id: pool.id } }) : null}
           >
-            <span className="font-medium">{pool.name}</span>
-            <span className="text-xs text-muted">
-              {plural(pool.daemons, 'host')}
-              {pool.connector !== null && `, joined with token ${pool.connector}`}
+            <Link to="/" search={{ pool: pool.name }} className="justify-self-start font-medium hover:underline">
+              {pool.name}
+            </Link>
+            <span className="text-xs text-muted [overflow-wrap:anywhere]">
+              {pool.daemons === 0 ? 'no host yet' : `${plural(pool.daemons, 'host')}: `}
+              {hosts
+                .filter((host) => host.pool === pool.id)
+                .map((host) => host.name)
+                .join(', ')}
+              {pool.connector !== null && `; only those of ${pool.connector} may join`}
             </span>
-          </Removable>
+          </Entry>
         ))}
       </ul>
       {admin && <NewPool />}
-    </Card>
+    </Section>
   )
 }
 
 function NewPool() {
-  const { mutate, error, isPending } = useMutation({
-    mutationFn: (name: string) => server.call('createPool', { body: { name } }),
-    onSuccess: () => cache.invalidateQueries({ queryKey: ['pools'] }),
-  })
-  const submit = (event: FormEvent<HTMLFormElement>) => {
-    event.preventDefault()
-    const form = event.currentTarget
-    mutate(String(new FormData(form).get('name')), { onSuccess: () => form.reset() })
-  }
+  const accounts = (useQuery(members).data ?? []).map(({ name }) => ({ value: name, label: name }))
   return (
-    <form onSubmit={submit} className="grid gap-2">
-      <div className="flex items-end gap-2">
-        <div className="flex-1">
-          <Field label="New pool" name="name" required placeholder="gpu" />
-        </div>
-        <Button type="submit" disabled={isPending}>
-          Add
-        </Button>
+    <MakeForm
+      label="Add a pool"
+      verb="Add"
+      queryKey={['pools']}
+      make={(given) => {
+        const connector = given('connector')
+        return server.call('createPool', { body: { name: given('name'), ...(connector === '' ? {} : { connector }) } })
+      }}
+    >
+      <div className="grid gap-3 sm:grid-cols-2">
+        <Field label="New pool" name="name" required placeholder="gpu" />
+        <Select
+          label="Whose hosts may join"
+          name="connector"
+          choices={[{ value: '', label: 'Anybody’s' }, ...accounts]}
+        />
       </div>
-      {error !== null && (
-        <p role="alert" className="text-xs text-bad">
-          {saidBy(error)}
-        </p>
-      )}
-    </form>
+    </MakeForm>
   )
 }

@@ -1,76 +1,75 @@
 // Profiles: runtime settings with a name, so that tasks need not repeat them.
 
-import { useMutation, useQuery } from '@tanstack/react-query'
-import type { FormEvent } from 'react'
-import { useState } from 'react'
+import { useQuery } from '@tanstack/react-query'
+import { useId, useState } from 'react'
 import type { ProfileView } from '../../src/protocol/fleet.ts'
 import type { BodyIn } from '../../src/protocol/operations.ts'
 import { profiles } from '../data/queries.ts'
-import { cache, saidBy, server } from '../data/server.ts'
+import { server } from '../data/server.ts'
 import { Button } from '../parts/button.tsx'
 import { Field } from '../parts/field.tsx'
-import { Card } from '../shell/view.tsx'
-import { Removable } from './list.tsx'
+import { Ago } from '../parts/time.tsx'
+import { Entry, Section } from './list.tsx'
+import { MakeForm } from './make-form.tsx'
 
 export function Profiles({ admin }: { readonly admin: boolean }) {
   const all = useQuery(profiles).data ?? []
-  const [editing, setEditing] = useState<ProfileView | 'new' | null>(null)
+  const [adding, setAdding] = useState(false)
   return (
-    <Card
+    <Section
       title="Profiles"
+      about="A profile names an agent, a model and limits once. Hosts serve the profiles they are given; tasks name the ones they want."
       beside={
-        admin && editing === null ? (
-          <Button small onClick={() => setEditing('new')}>
+        admin && !adding ? (
+          <Button small onClick={() => setAdding(true)}>
             New profile
           </Button>
         ) : null
       }
     >
-      {all.length === 0 && editing === null && (
-        <p className="text-muted">
-          A profile names an agent, a model and limits once; hosts serve the profiles they are given, tasks name the
-          ones they want.
-        </p>
-      )}
+      {adding && <Editor profile={null} onDone={() => setAdding(false)} />}
       <ul>
         {all.map((profile) => (
-          <Removable
+          <Entry
             key={profile.id}
             name={profile.name}
             queryKey={['profiles']}
             remove={admin ? () => server.call('removeProfile', { params: { id: profile.id } }) : null}
+            editor={admin ? (done) => <Editor profile={profile} onDone={done} /> : null}
           >
-            <span className="flex items-baseline gap-2">
-              <button
-                type="button"
-                disabled={!admin}
-                className="font-medium enabled:hover:underline"
-                onClick={() => setEditing(profile)}
-              >
-                {profile.name}
-              </button>
-              <span className="text-xs text-faint">version {profile.version}</span>
-            </span>
-            <span className="text-xs text-muted [overflow-wrap:anywhere]">{summary(profile)}</span>
-          </Removable>
+            <Profile profile={profile} />
+          </Entry>
         ))}
       </ul>
-      {editing !== null && (
-        <Editor
-          key={editing === 'new' ? 'new' : editing.id}
-          profile={editing === 'new' ? null : editing}
-          onDone={() => setEditing(null)}
-        />
-      )}
-    </Card>
+    </Section>
   )
 }
 
-function summary({ settings }: ProfileView): string {
+function Profile({
+  profile: { name, version, updatedAt, settings, warnings = [] },
+}: {
+  readonly profile: ProfileView
+}) {
   const { harness, model, autonomy, description, requiredTools } = settings
-  return [harness, model, autonomy, requiredTools?.join(' '), description]
-    .filter((each) => each !== undefined && each !== '')
-    .join(' · ')
+  const said = [harness, model, autonomy, requiredTools?.join(' '), description]
+  return (
+    <>
+      <span className="flex flex-wrap items-baseline gap-x-2">
+        <span className="font-medium">{name}</span>
+        <span className="text-xs text-faint">
+          version {version}, <Ago at={updatedAt} />
+        </span>
+      </span>
+      <span className="text-xs text-muted [overflow-wrap:anywhere]">
+        {said.filter((each) => each !== undefined && each !== '').join(' · ')}
+      </span>
+      {warnings.map((warning) => (
+        <span key={warning} className="text-xs text-needs [overflow-wrap:anywhere]">
+          {warning}
+        </span>
+      ))}
+    </>
+  )
 }
 
 interface EditorProps {
@@ -80,52 +79,55 @@ interface EditorProps {
 
 /** The settings as JSON: every field of the format, not the few a form would have. */
 function Editor({ profile, onDone }: EditorProps) {
-  const { mutate, error, isPending } = useMutation({
-    mutationFn: ({ name, settings }: { name: string; settings: string }) => {
-      const parsed: unknown = JSON.parse(settings)
-      const body = { ...(parsed as object), name } as BodyIn<'createProfile'> // the server checks it field by field
-      if (profile === null) return server.call('createProfile', { body })
-      return server.call('replaceProfile', { params: { id: profile.id }, body })
-    },
-    onSuccess: async () => {
-      await cache.invalidateQueries({ queryKey: ['profiles'] })
-      onDone()
-    },
-  })
-  const submit = (event: FormEvent<HTMLFormElement>) => {
-    event.preventDefault()
-    const form = new FormData(event.currentTarget)
-    mutate({ name: String(form.get('name')), settings: String(form.get('settings')) })
-  }
+  const id = useId()
+  const settings = JSON.stringify(profile?.settings ?? { harness: 'claude-code', model: 'sonnet' }, null, 2)
   return (
-    <form onSubmit={submit} className="grid gap-3 rounded-md bg-panel p-3">
-      <Field label="Name" name="name" required defaultValue={profile?.name ?? ''} placeholder="careful" />
+    <MakeForm
+      label={profile === null ? 'New profile' : `Change ${profile.name}`}
+      verb={profile === null ? 'Make profile' : 'Save as a new version'}
+      queryKey={['profiles']}
+      make={(given) => {
+        const body = { ...objectOf(given('settings')), name: given('name') } as BodyIn<'createProfile'> // the server checks it field by field
+        if (profile === null) return server.call('createProfile', { body })
+        return server.call('replaceProfile', { params: { id: profile.id }, body })
+      }}
+      onMade={onDone}
+      onCancel={onDone}
+    >
+      <Field label="Name" name="name" required defaultValue={profile?.name} placeholder="careful" />
       <div className="grid gap-1">
-        <label htmlFor="settings" className="text-xs font-medium text-muted">
+        <label htmlFor={id} className="text-xs font-medium text-muted">
           Settings
         </label>
         <textarea
-          id="settings"
+          id={id}
           name="settings"
-          rows={7}
+          rows={Math.min(24, Math.max(7, settings.split('\n').length + 1))}
           spellCheck={false}
-          defaultValue={JSON.stringify(profile?.settings ?? { harness: 'claude-code', model: 'sonnet' }, null, 2)}
-          className="w-full rounded-md border border-line bg-raised px-2.5 py-1.5 font-mono text-xs"
+          aria-describedby={`${id}h`}
+          defaultValue={settings}
+          className="w-full rounded-md border border-line bg-raised px-2.5 py-1.5 font-mono text-xs max-md:text-lg"
         />
-      </div>
-      {error !== null && (
-        <p role="alert" className="text-xs text-bad">
-          {saidBy(error)}
+        <p id={`${id}h`} className="text-xs text-faint">
+          As JSON: harness, model, autonomy (full, edit, ask), thinkingLevel, maxTurns, runningTimeoutMs, requiredTools,
+          sandbox, autoApprove and more;{' '}
+          <a href="/docs" className="underline">
+            createProfile
+          </a>{' '}
+          lists them all.
         </p>
-      )}
-      <div className="flex gap-2">
-        <Button type="submit" weight="main" disabled={isPending}>
-          {profile === null ? 'Make profile' : 'Save as a new version'}
-        </Button>
-        <Button weight="quiet" onClick={onDone}>
-          Cancel
-        </Button>
       </div>
-    </form>
+    </MakeForm>
   )
+}
+
+/** Throws a sentence. */
+function objectOf(text: string): object {
+  try {
+    const value: unknown = JSON.parse(text)
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
+  } catch (error) {
+    throw new Error(`Settings: this is not JSON (${error instanceof Error ? error.message : String(error)})`)
+  }
+  throw new Error('Settings: it must be a JSON object, such as {"harness": "codex"}')
 }

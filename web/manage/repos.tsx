@@ -5,15 +5,16 @@ import { Link } from '@tanstack/react-router'
 import { repos } from '../data/queries.ts'
 import { Copy } from '../parts/copy.tsx'
 import { plural } from '../parts/figures.ts'
-import { Card } from '../shell/view.tsx'
+import { Section } from './list.tsx'
 
 export function Repos() {
   const all = useQuery(repos).data ?? []
   return (
-    <Card title="Repositories">
-      {all.length === 0 && (
-        <p className="text-muted">A host offers the repositories that were registered on it; their files stay there.</p>
-      )}
+    <Section
+      title="Repositories"
+      about="A host offers the repositories that were registered on it; their files stay there. On the host, in or with the path of a checkout:"
+    >
+      <Copy label="the register command" text="capstan repo add PATH" />
       <ul className="grid gap-1.5">
         {all.map((repo) => (
           <li key={repo.slug} className="flex items-baseline gap-3">
@@ -26,7 +27,6 @@ export function Repos() {
           </li>
         ))}
       </ul>
-      <Copy label="the register command" text="capstan repo add PATH" />
-    </Card>
+    </Section>
   )
 }

@@ -28,15 +28,38 @@ const sequences =
 
 /** Without any sequence: what a search or a title shows. */
 export function plainText(text: string): string {
-  return shownOrder(overwritten(text).replace(sequences, ''))
+  return plain.test(text) ? text : shownOrder(overwritten(text).replace(sequences, ''))
 }
+
+/** Nothing in it that `plainText` would change; most texts are so, and transcripts are long. */
+const plain = /^[^\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]*$/
 
 /**
  * Characters that turn the order of what follows around make text read as what it is not (a comment that is code): they are shown by
  * their numbers.
  */
 export function shownOrder(text: string): string {
-  return text.replace(/[\u202a-\u202e\u2066-\u2069]/g, (sign) => `⟨U+${sign.charCodeAt(0).toString(16).toUpperCase()}⟩`)
+  return text.replace(/[\u202a-\u202e\u2066-\u2069]/g, numbered)
+}
+
+/**
+ * Every character, also those that show nothing: for what a person judges (a command, code), where what a terminal would do to a line must
+ * not hide a part of it. Control characters become their pictures, one for one; the others their numbers.
+ */
+export function exactText(text: string): string {
+  return text.replace(unseen, (sign) => {
+    const code = sign.charCodeAt(0)
+    if (code < 0x20) return String.fromCharCode(0x2400 + code)
+    return code === 0x7f ? '\u2421' : numbered(sign)
+  })
+}
+
+// Control characters but tab and newline, soft hyphens, spaces without width, turned order, fillers, variation tags.
+const unseen =
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0]|\udb40[\udc00-\udfff]/g
+
+function numbered(sign: string): string {
+  return `⟨U+${(sign.codePointAt(0) ?? 0).toString(16).toUpperCase()}⟩`
 }
 
 export function piecesOf(text: string): Piece[] {

@@ -4,7 +4,7 @@ import type { ComponentProps, ReactElement } from 'react'
 import { memo, useDeferredValue } from 'react'
 import Markdown from 'react-markdown'
 import remarkGfm from 'remark-gfm'
-import { shownOrder } from './ansi.ts'
+import { plainText } from './ansi.ts'
 
 const plugins = [remarkGfm]
 
@@ -70,7 +70,7 @@ function shown(text: string): ReactElement {
     skipHtml: true,
     components: parts,
     urlTransform: (url) => url,
-    children: shownOrder(text),
+    children: plainText(text),
   })
   if (kept.size >= keptTexts) kept.clear()
   kept.set(text, made)
@@ -81,7 +81,9 @@ function shown(text: string): ReactElement {
 export const AgentText = memo(function AgentText({ text }: { readonly text: string }) {
   const formed = useDeferredValue(true, kept.has(text))
   return (
-    <div className="prose-agent">{formed ? <Formed text={text} /> : <p className="whitespace-pre-wrap">{text}</p>}</div>
+    <div className="prose-agent">
+      {formed ? <Formed text={text} /> : <p className="whitespace-pre-wrap">{plainText(text)}</p>}
+    </div>
   )
 })
 

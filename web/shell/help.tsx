@@ -12,6 +12,7 @@ const groups = [
       ['g i', 'Inbox'],
       ['g f', 'Fleet'],
       ['g m', 'Manage'],
+      ['g s', 'Settings'],
       ['?', 'This card'],
     ],
   },
@@ -19,6 +20,7 @@ const groups = [
     title: 'Board',
     keys: [
       ['j k', 'Next, previous'],
+      ['h l', 'Column before, after'],
       ['Enter', 'Open'],
       ['x', 'Select'],
       ['/', 'Search'],
@@ -31,6 +33,7 @@ const groups = [
       ['Ctrl ]', 'Leave the terminal'],
       ['a', 'Accept'],
       ['r', 'Reject'],
+      ['m', 'Write to the agent'],
       ['G', 'Jump to the end'],
       ['/', 'Find'],
     ],

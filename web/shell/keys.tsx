@@ -58,11 +58,18 @@ export function useKeys(keys: Readonly<Record<string, (() => void) | undefined>>
   useEffect(() => {
     const hear = (event: KeyboardEvent) => {
       const act = isTyping(event) ? undefined : latest.current[event.key]
-      if (act === undefined) return
+      if (act === undefined || (event.key === 'Enter' && isPressed(event.target))) return
+      // A key held down walks; it does not answer one request after another.
+      if (event.repeat && !/^[hjkl]$/.test(event.key)) return
       event.preventDefault()
       act()
     }
     addEventListener('keydown', hear)
     return () => removeEventListener('keydown', hear)
   }, [])
+}
+
+/** Enter is its own there. */
+function isPressed(target: EventTarget | null): boolean {
+  return target instanceof HTMLElement && target.matches('a, button, summary')
 }

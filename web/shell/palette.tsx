@@ -5,6 +5,8 @@ import { useNavigate } from '@tanstack/react-router'
 import { useEffect, useRef, useState } from 'react'
 import { readTemplates } from '../compose/templates.ts'
 import { board } from '../data/queries.ts'
+import { sections } from '../manage/sections.ts'
+import { plainText } from '../parts/ansi.ts'
 import type { IconName } from '../parts/icon.tsx'
 import { Icon } from '../parts/icon.tsx'
 import { looks } from '../parts/standing.tsx'
@@ -82,7 +84,7 @@ export function Palette({ onClose }: { readonly onClose: () => void }) {
             ) : (
               <span className={`mx-1 size-2 shrink-0 rounded-full ${entry.dot}`} />
             )}
-            <span className="min-w-0 flex-1 truncate">{entry.name}</span>
+            <bdi className="min-w-0 flex-1 truncate">{entry.name}</bdi>
             <span className="text-xs text-faint">{entry.hint}</span>
           </div>
         ))}
@@ -119,14 +121,23 @@ function useEntries(text: string): readonly Entry[] {
     icon: 'plus',
     run: () => void navigate({ to: '/new', search: { template: id } }),
   }))
+  const managed: Entry[] = sections.map(({ section, title }) => ({
+    id: section,
+    name: `Manage: ${title}`,
+    hint: '',
+    icon: 'manage',
+    run: () => void navigate({ to: '/manage', search: { section } }),
+  }))
   const found: Entry[] = tasks.slice(0, shownTasks).map((task) => ({
     id: task.id,
-    name: task.title,
+    name: plainText(task.title),
     hint: looks[task.group].title,
     icon: 'file',
     dot: looks[task.group].dot,
     run: () => void navigate({ to: '/tasks/$taskId', params: { taskId: task.id } }),
   }))
-  const named = [...places, ...templates].filter((each) => each.name.toLowerCase().includes(wanted))
+  // Parts of a view only for who looks for them: they would push the tasks out of sight.
+  const all = [...places, ...templates, ...(wanted === '' ? [] : managed)]
+  const named = all.filter((each) => each.name.toLowerCase().includes(wanted))
   return [...named, ...found]
 }

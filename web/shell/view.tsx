@@ -13,7 +13,8 @@ interface ViewProps {
 export function View({ title, beside, wide = false, children }: ViewProps) {
   useTitle(title)
   return (
-    <div className="min-h-0 flex-1 overflow-y-auto">
+    // Positioned: words for screen readers alone stay within it, else they would lengthen the document.
+    <div className="relative min-h-0 flex-1 overflow-y-auto">
       <div className={`mx-auto grid grid-cols-[minmax(0,1fr)] gap-4 p-4 sm:p-6 ${wide ? 'max-w-6xl' : 'max-w-3xl'}`}>
         <div className="flex min-h-8 flex-wrap items-center gap-3">
           <h1 className="text-xl font-semibold">{title}</h1>

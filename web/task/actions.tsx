@@ -1,6 +1,7 @@
 // What a person can do with a task now. What ends something for good asks first.
 
 import { useMutation } from '@tanstack/react-query'
+import type { ReactNode } from 'react'
 import { useState } from 'react'
 import type { TaskView } from '../../src/protocol/task.ts'
 import { cache, saidBy, server } from '../data/server.ts'
@@ -9,7 +10,7 @@ import { Button } from '../parts/button.tsx'
 import { Dialog } from '../parts/dialog.tsx'
 import { useKeys } from '../shell/keys.tsx'
 
-type Act = 'finishTask' | 'cancelTask' | 'retryTask' | 'acceptTask' | 'rejectTask'
+type Act = 'finishTask' | 'cancelTask' | 'retryTask' | 'acceptTask' | 'rejectTask' | 'hold' | 'release'
 
 interface Offer {
   readonly act: Act
@@ -18,33 +19,47 @@ interface Offer {
   readonly key?: string
   /** Asks for a message before it does it. */
   readonly ask?: string
+  /** What it does, where its name does not say it. */
+  readonly why?: string
 }
 
 /** The likeliest first. */
 function offers(task: TaskView): readonly Offer[] {
-  if (task.state === 'completed' && task.verdict === 'pending')
+  const { state, verdict, reason } = task
+  if (state === 'completed' && verdict === 'pending')
     return [
       { act: 'acceptTask', name: 'Accept', weight: 'main', key: 'a' },
       { act: 'rejectTask', name: 'Reject', weight: 'plain', key: 'r', ask: 'What is wrong with it?' },
     ]
-  if (task.state === 'failed' || task.verdict === 'rejected')
-    return [{ act: 'retryTask', name: 'Retry', weight: 'main' }]
+  if (verdict === 'rejected' || (state === 'failed' && reason !== 'condition_unsatisfiable'))
+    return [{ act: 'retryTask', name: 'Retry', weight: 'main', why: 'Runs it again from its base, as a new attempt' }]
   if (task.endedAt !== null) return []
-  const finish: Offer = { act: 'finishTask', name: 'Finish', weight: 'main' }
-  const atWork = task.interactive === true && task.state === 'running'
-  return [
-    ...(atWork ? [finish] : []),
-
-    {
-      act: 'cancelTask',
-      name: 'Cancel',
-      weight: 'danger',
-      ask: 'The agent is stopped; what it changed so far is kept.',
-    },
-  ]
+  return [...meanwhile(task), { act: 'cancelTask', name: 'Cancel', weight: 'danger', ask: cancelled(task) }]
 }
 
-export function Actions({ task }: { readonly task: TaskView }) {
+/** While it has not ended. */
+function meanwhile({ state, reason, held, interactive }: TaskView): readonly Offer[] {
+  if (state === 'running' && interactive === true)
+    return [{ act: 'finishTask', name: 'Finish', weight: 'main', why: 'Ends its agent; what it made is the result' }]
+  if (state === 'parked' && reason === 'quota')
+    return [{ act: 'retryTask', name: 'Try now', weight: 'plain', why: 'When you know that there is quota again' }]
+  if (state !== 'waiting') return []
+  return held === true
+    ? [{ act: 'release', name: 'Let go', weight: 'main', why: 'It may start as soon as a host takes it' }]
+    : [{ act: 'hold', name: 'Hold', weight: 'plain', why: 'It does not start until you let it go' }]
+}
+
+function cancelled({ attempts }: TaskView): string {
+  return attempts.length === 0 ? 'It does not start.' : 'The agent is stopped; what it changed so far is kept.'
+}
+
+interface ActionsProps {
+  readonly task: TaskView
+  /** What stands before them. */
+  readonly children?: ReactNode
+}
+
+export function Actions({ task, children }: ActionsProps) {
   const [asking, setAsking] = useState<Offer | null>(null)
   const { mutate, error, isPending } = useMutation({
     mutationFn: ({ act, message }: { act: Act; message: string }) => call(act, task.id, message),
@@ -59,19 +74,20 @@ export function Actions({ task }: { readonly task: TaskView }) {
     Object.fromEntries(all.flatMap((offer) => (offer.key === undefined ? [] : [[offer.key, () => start(offer)]]))),
   )
   return (
-    <div className="flex flex-wrap items-center gap-2">
+    <div className="flex min-h-8 flex-wrap items-center gap-2 max-md:min-h-0">
       {error !== null && asking === null && (
         <span role="alert" className="text-bad">
           {saidBy(error)}
         </span>
       )}
+      {children}
       {[...all].reverse().map((offer) => (
         <Button
           key={offer.act}
           weight={offer.weight}
           disabled={isPending}
           onClick={() => start(offer)}
-          title={offer.key && `Key ${offer.key}`}
+          title={offer.why ?? (offer.key && `Key ${offer.key}`)}
         >
           {offer.name}
         </Button>
@@ -90,6 +106,7 @@ export function Actions({ task }: { readonly task: TaskView }) {
 
 function call(act: Act, id: string, message: string): Promise<TaskView> {
   const params = { id }
+  if (act === 'hold' || act === 'release') return server.call('holdTask', { params, body: { on: act === 'hold' } })
   if (act === 'retryTask' || act === 'finishTask') return server.call(act, { params, body: {} })
   return server.call(act, { params, body: message === '' ? {} : { message } })
 }

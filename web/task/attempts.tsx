@@ -1,11 +1,12 @@
 // Every attempt: where it ran, how it ended and why, what was kept of it.
 
 import { Link } from '@tanstack/react-router'
+import type { ReactNode } from 'react'
 import type { AttemptView, TaskView } from '../../src/protocol/task.ts'
-import { Copy } from '../parts/copy.tsx'
 import { Empty } from '../parts/empty.tsx'
 import { count, dollars, exactTime, plural, words } from '../parts/figures.ts'
 import { Lasted } from '../parts/time.tsx'
+import type { TaskTab } from '../routes.tsx'
 import { tokensOf } from './cost.ts'
 
 export function Attempts({ task }: { readonly task: TaskView }) {
@@ -16,9 +17,9 @@ export function Attempts({ task }: { readonly task: TaskView }) {
       </Empty>
     )
   return (
-    <ol className="mx-auto grid w-full max-w-4xl content-start gap-3 overflow-y-auto p-4">
+    <ol className="mx-auto grid w-full max-w-4xl content-start gap-3 p-4">
       {[...task.attempts].reverse().map((attempt) => (
-        <Attempt key={attempt.id} task={task} attempt={attempt} />
+        <Attempt key={attempt.id} attempt={attempt} />
       ))}
     </ol>
   )
@@ -30,7 +31,7 @@ function tone({ state }: AttemptView): string {
   return state === 'cancelled' ? 'text-muted' : 'text-bad'
 }
 
-function Attempt({ task, attempt }: { readonly task: TaskView; readonly attempt: AttemptView }) {
+function Attempt({ attempt }: { readonly attempt: AttemptView }) {
   const { n, evidence, salvage } = attempt
   return (
     <li className="grid gap-2 rounded-md border border-line p-3">
@@ -49,27 +50,66 @@ function Attempt({ task, attempt }: { readonly task: TaskView; readonly attempt:
       <div className="flex flex-wrap gap-x-3 gap-y-1 text-xs text-muted">
         <span>{attempt.daemonName}</span>
         <span>{[attempt.harness, attempt.model].filter((each) => each !== null).join(' ')}</span>
+        {attempt.exitCode !== null && attempt.exitCode !== 0 && <span>exit code {attempt.exitCode}</span>}
+        {attempt.signal !== null && <span>{attempt.signal}</span>}
         {tokensOf(attempt) > 0 && <span>{count(tokensOf(attempt))} tokens</span>}
         {attempt.costUsd !== null && <span>{dollars(attempt.costUsd)}</span>}
         {evidence !== null && evidence.filesChanged > 0 && (
-          <Link
-            from="/tasks/$taskId"
-            to="/tasks/$taskId"
-            search={{ tab: 'changes', attempt: n }}
-            className="text-accent underline"
-          >
+          <To tab="changes" n={n}>
             {plural(evidence.filesChanged, 'file')} changed
-          </Link>
+          </To>
         )}
+        {evidence !== null && evidence.checks.length > 0 && (
+          <To tab="checks" n={n}>
+            {checksText(evidence.checks)}
+          </To>
+        )}
+        <To tab="details" n={n}>
+          Evidence
+        </To>
       </div>
+      {lapsed(attempt) && (
+        <p className="text-xs text-needs">
+          Its host has not been heard
+          {attempt.lastHeartbeatAt !== null && ` since ${exactTime(attempt.lastHeartbeatAt)}`}. It goes on there; when
+          the host is back, so is the attempt.
+        </p>
+      )}
+      {evidence?.checkpointSha != null && (
+        <p className="text-xs text-muted">
+          Kept in checkpoint <code className="font-mono">{evidence.checkpointSha.slice(0, 10)}</code>
+        </p>
+      )}
       {salvage.map((each) => (
         <p key={`${each.at} ${each.kind}`} className="text-xs text-muted">
-          Saved later, {exactTime(each.at)}: {words(each.kind)}, {each.detail}
+          Came in after its end, {exactTime(each.at)}: {words(each.kind)}, {each.detail}
         </p>
       ))}
-      {evidence?.checkpointRef != null && n !== task.attempts.length && (
-        <Copy label={`the restore command of attempt ${n}`} text={`capstan task restore ${task.id} --attempt ${n}`} />
-      )}
     </li>
+  )
+}
+
+function lapsed({ ownership }: AttemptView): boolean {
+  return ownership === 'lapsed'
+}
+
+function checksText(checks: NonNullable<AttemptView['evidence']>['checks']): string {
+  const failed = checks.filter((check) => check.exitCode !== 0 && check.skipped === undefined).length
+  return failed === 0
+    ? `${plural(checks.length, 'check')} passed`
+    : `${failed} of ${plural(checks.length, 'check')} failed`
+}
+
+interface ToProps {
+  readonly tab: TaskTab
+  readonly n: number
+  readonly children: ReactNode
+}
+
+function To({ tab, n, children }: ToProps) {
+  return (
+    <Link from="/tasks/$taskId" to="/tasks/$taskId" search={{ tab, attempt: n }} className="text-accent underline">
+      {children}
+    </Link>
   )
 }

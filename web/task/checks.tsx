@@ -14,9 +14,11 @@ interface ChecksProps {
 export function Checks({ task, attempt }: ChecksProps) {
   const done = attempt?.evidence?.checks ?? []
   if (done.length === 0) return <NoChecks task={task} />
+  const failed = done.filter((check) => !passed(check)).length
+  const words = failed === 0 ? 'Checks, none failed' : `Checks, ${failed} failed`
   const sorted = [...done].sort((a, b) => Number(passed(a)) - Number(passed(b)))
   return (
-    <ul className="mx-auto grid w-full max-w-4xl content-start gap-2 overflow-y-auto p-4">
+    <ul aria-label={words} className="mx-auto grid w-full max-w-4xl content-start gap-2 p-4">
       {sorted.map((check) => (
         <li key={`${check.name} ${check.command}`} className="overflow-hidden rounded-md border border-line">
           <details open={!passed(check)}>
@@ -24,9 +26,12 @@ export function Checks({ task, attempt }: ChecksProps) {
               <State check={check} />
               <span className="font-medium">{check.name}</span>
               <code className="min-w-0 flex-1 truncate font-mono text-xs text-muted">{check.command}</code>
-              <span className="text-xs text-faint tabular-nums">{span(check.durationMs)}</span>
+              <span className="text-xs whitespace-nowrap text-faint tabular-nums">{outcomeOf(check)}</span>
             </summary>
-            <pre className="max-h-[60vh] overflow-auto border-t border-line bg-panel px-3 py-2 font-mono text-xs whitespace-pre-wrap [overflow-wrap:anywhere]">
+            <pre
+              tabIndex={0}
+              className="max-h-[60vh] overflow-auto border-t border-line bg-panel px-3 py-2 font-mono text-xs whitespace-pre-wrap [overflow-wrap:anywhere]"
+            >
               {check.skipped === undefined ? (
                 <TerminalText text={check.outputTail || 'It printed nothing.'} />
               ) : (
@@ -38,6 +43,13 @@ export function Checks({ task, attempt }: ChecksProps) {
       ))}
     </ul>
   )
+}
+
+function outcomeOf({ exitCode, durationMs, skipped }: CheckOutcome): string {
+  if (skipped !== undefined) return ''
+  const took = span(durationMs)
+  if (exitCode === 0) return took
+  return exitCode === null ? `no exit code, ended after ${took}` : `exit code ${exitCode}, ${took}`
 }
 
 function passed(check: CheckOutcome): boolean {

@@ -3,28 +3,32 @@
 import { Link } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
 import type { AttemptView, TaskView } from '../../src/protocol/task.ts'
-import { Copy } from '../parts/copy.tsx'
+import { exactText } from '../parts/ansi.ts'
 import { bytes, count, dollars, exactTime, plural, span, who, words } from '../parts/figures.ts'
-import { AgentText } from '../parts/markdown.tsx'
+import { sumOf } from './cost.ts'
+import { Prompt } from './prompt.tsx'
 
 interface DetailsProps {
   readonly task: TaskView
   readonly attempt: AttemptView | undefined
 }
 
-export function Details({ task, attempt }: DetailsProps) {
+/** `asked`: with the prompt; the transcript has it already. */
+export function Details({ task, attempt, asked }: DetailsProps & { readonly asked: boolean }) {
   return (
-    <div className="grid gap-5 p-4">
-      <Section title="Prompt">
-        <Prompt text={task.prompt} />
-      </Section>
-      <TakeOver task={task} attempt={attempt} />
+    <div className="grid grid-cols-[minmax(0,1fr)] gap-5 p-4">
+      {asked && (
+        <Section title="Prompt">
+          <Prompt task={task} />
+        </Section>
+      )}
+      <Output attempt={attempt} />
       <Proof attempt={attempt} />
       <Section title="Asked for">
         <Asked task={task} />
       </Section>
       {attempt !== undefined && (
-        <Section title={`Run ${attempt.n}`}>
+        <Section title={task.attempts.length > 1 ? `Attempt ${attempt.n}` : 'Run'}>
           <Run attempt={attempt} />
         </Section>
       )}
@@ -41,38 +45,18 @@ export function Section({ title, children }: { readonly title: string; readonly 
   )
 }
 
-/** A script or a long prompt folds. */
-const promptLimit = 600
-
-function Prompt({ text }: { readonly text: string }) {
-  if (text.length <= promptLimit) return <AgentText text={text} />
+/** What the agent handed in, checked against the task's schema. */
+function Output({ attempt }: { readonly attempt: AttemptView | undefined }) {
+  const output = attempt?.output ?? null
+  if (output === null) return null
   return (
-    <details className="group">
-      <summary className="list-none">
-        <p className="line-clamp-6 whitespace-pre-wrap [overflow-wrap:anywhere] group-open:hidden">
-          {text.slice(0, promptLimit)}
-        </p>
-        <span className="text-xs text-accent group-open:hidden">
-          Show all of {plural(text.split('\n').length, 'line')}
-        </span>
-        <span className="hidden text-xs text-accent group-open:inline">Show less</span>
-      </summary>
-      <pre className="mt-2 font-mono text-xs whitespace-pre-wrap [overflow-wrap:anywhere]">{text}</pre>
-    </details>
-  )
-}
-
-function TakeOver({ task, attempt }: DetailsProps) {
-  const evidence = attempt?.evidence ?? null
-  if (attempt === undefined || evidence === null) return null
-  const { branch, checkpointRef, filesChanged } = evidence
-  if (filesChanged === 0 && checkpointRef === null) return null
-  const which = attempt === task.attempts.at(-1) ? '' : ` --attempt ${attempt.n}`
-  return (
-    <Section title="Take it over">
-      {filesChanged > 0 && <Copy label="the apply command" text={`capstan task apply ${task.id}${which}`} />}
-      {checkpointRef !== null && <Copy label="the restore command" text={`capstan task restore ${task.id}${which}`} />}
-      {branch !== null && <Copy label="the branch" text={branch} />}
+    <Section title="Handed in">
+      <pre
+        tabIndex={0}
+        className="max-h-96 overflow-auto rounded-md border border-line bg-bg px-2.5 py-1.5 font-mono text-xs whitespace-pre-wrap [overflow-wrap:anywhere]"
+      >
+        {exactText(typeof output === 'string' ? output : JSON.stringify(output, null, 2))}
+      </pre>
     </Section>
   )
 }
@@ -118,13 +102,20 @@ function Asked({ task }: { readonly task: TaskView }) {
           ['By', who(task.createdBy)],
           ['At', exactTime(task.createdAt)],
           ['Agent', [task.harness, task.model].filter((each) => each !== null).join(' ')],
+          ['Thinking', task.thinkingLevel],
           ['Autonomy', task.autonomy === 'full' ? null : task.autonomy],
           ['Completion needs', task.expect === 'nothing' ? null : task.expect],
           ['Review', task.review === 'required' ? 'required' : null],
           ['Workspace', [task.workspace.mode, task.workspace.base].filter((each) => each !== null).join(' from ')],
           ['Labels', task.labels.join(', ')],
+          ['Files given', task.attachments.map((each) => `${each.name}, ${bytes(each.bytes)}`).join('; ')],
+          ['Texts given', task.context.map((each) => each.slug).join(', ')],
+          ['Not before', task.runAt === null ? null : exactTime(task.runAt)],
+          ['Not after', task.expiresAt === null ? null : exactTime(task.expiresAt)],
           ['Priority', task.priority === 0 ? null : String(task.priority)],
           ['Agent time', task.runningTimeoutMs === 0 ? 'no limit' : span(task.runningTimeoutMs)],
+          ['Token limit', task.budgets.maxTokens === undefined ? null : count(task.budgets.maxTokens)],
+          ['Turn limit', task.budgets.maxTurns === undefined ? null : String(task.budgets.maxTurns)],
           ['Cost limit', task.budgets.maxCostUsd === undefined ? null : dollars(task.budgets.maxCostUsd)],
           ['Attempts', `up to ${task.maxAttempts}`],
           ['Id', task.id],
@@ -150,10 +141,12 @@ function Run({ attempt }: { readonly attempt: AttemptView }) {
         ['Ended', attempt.reason === null ? null : words(attempt.reason)],
         ['Exit code', attempt.exitCode === null ? null : String(attempt.exitCode)],
         ['Held by', attempt.containment],
-        ['Events', count(attempt.eventCount)],
+        ['Took', attempt.endedAt === null ? null : span(attempt.endedAt - attempt.startedAt)],
         ['Tokens in', usage === null ? null : count(usage.inputTokens)],
         ['Tokens out', usage === null ? null : count(usage.outputTokens)],
         ['From cache', usage === null || usage.cacheReadTokens === 0 ? null : count(usage.cacheReadTokens)],
+        ['Into cache', usage === null || usage.cacheWriteTokens === 0 ? null : count(usage.cacheWriteTokens)],
+        ['Tokens in all', usage === null ? null : count(sumOf(usage))],
         ['Cost', attempt.costUsd === null ? null : dollars(attempt.costUsd)],
       ]}
     />

@@ -2,12 +2,14 @@
 
 import { useMutation } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
+import { useRef } from 'react'
 import type { TaskView } from '../../src/protocol/task.ts'
-import { messageOf, reviewOf, useReview } from '../changes/review.ts'
+import { keptComments, messageOf } from '../changes/message.ts'
+import { reviewOf, useReview } from '../changes/review.ts'
 import { saidBy } from '../data/server.ts'
 import { Button } from '../parts/button.tsx'
-import { plural } from '../parts/figures.ts'
-import { Icon } from '../parts/icon.tsx'
+import { useKeys } from '../shell/keys.tsx'
+import { CommentList } from './comment-list.tsx'
 import { Queue } from './queue.tsx'
 import { fork, sendBack } from './send-back.ts'
 
@@ -17,11 +19,12 @@ export function FollowUp({ task }: { readonly task: TaskView }) {
   const store = reviewOf(task.id)
   const review = useReview(store)
   const navigate = useNavigate()
+  const kept = keptComments(review)
   const { mutate, error, isPending } = useMutation({
     mutationFn: (how: How) => {
       const text = messageOf(review)
       if (how === 'fork') return fork(task, text)
-      return sendBack(task, { text, comments: review.comments.length, now: how === 'now' })
+      return sendBack(task, { text, comments: kept.length, now: how === 'now' })
     },
     onSuccess: (next) => {
       store.sent()
@@ -29,33 +32,37 @@ export function FollowUp({ task }: { readonly task: TaskView }) {
       if (next !== task.id && task.endedAt !== null) void navigate({ to: '/tasks/$taskId', params: { taskId: next } })
     },
   })
+  const field = useRef<HTMLTextAreaElement>(null)
+  useKeys({ m: () => field.current?.focus() })
   if (task.attempts.length === 0) return null
-  const { comments, message } = review
-  const empty = comments.length === 0 && message.trim() === ''
+  const { message } = review
+  const empty = kept.length === 0 && message.trim() === ''
   // An agent that takes words while it works hears them at once; another hears them next.
   const hears = task.attempts.at(-1)?.takesMessages === true
   const send = (how: How) => {
     if (!empty && !isPending) mutate(how)
   }
   return (
-    <form
-      aria-label="Message to the agent"
-      onSubmit={(event) => {
-        event.preventDefault()
-        send(hears ? 'now' : 'next')
-      }}
-      className="grid shrink-0 gap-2 border-t border-line bg-panel px-4 py-2.5"
-    >
+    <div className="grid shrink-0 grid-cols-[minmax(0,1fr)] gap-2 border-t border-line bg-panel px-4 py-2.5">
       {error !== null && (
         <p role="alert" className="text-bad">
           {saidBy(error)}
         </p>
       )}
-      <div className="flex items-end gap-2">
+      <form
+        aria-label="Message to the agent"
+        onSubmit={(event) => {
+          event.preventDefault()
+          send(hears ? 'now' : 'next')
+        }}
+        className="flex flex-wrap items-end justify-end gap-2"
+      >
         <textarea
+          ref={field}
+          title="Key m"
           rows={Math.min(8, Math.max(1, message.split('\n').length))}
           aria-label="Message to the agent"
-          placeholder={task.endedAt === null ? 'Say something to the agent' : 'What should it do next?'}
+          placeholder={placeholderOf(task, hears)}
           value={message}
           onChange={(event) => store.say(event.target.value)}
           onKeyDown={(event) => {
@@ -63,19 +70,19 @@ export function FollowUp({ task }: { readonly task: TaskView }) {
             event.preventDefault()
             send(hears ? 'now' : 'next')
           }}
-          className="min-w-0 flex-1 resize-none rounded-md border border-line bg-raised px-2.5 py-1.5 hover:border-strong max-md:py-2 max-md:text-lg"
+          className="field-grow min-w-0 flex-1 basis-40 resize-none rounded-md border border-line bg-raised px-2.5 py-1.5 hover:border-strong max-md:py-2 max-md:text-lg"
         />
-        <Ways task={task} hears={hears} comments={comments.length} disabled={empty || isPending} onSend={send} />
-      </div>
-      <Queue task={task} />
-      {comments.length > 0 && (
-        <p className="flex items-center gap-1.5 text-xs text-muted">
-          <Icon name="comment" className="size-3.5" />
-          {plural(comments.length, 'comment')} on lines {comments.length === 1 ? 'goes' : 'go'} with it
-        </p>
-      )}
-    </form>
+        <Ways task={task} hears={hears} comments={kept.length} disabled={empty || isPending} onSend={send} />
+      </form>
+      <CommentList store={store} review={review} />
+      <Queue task={task} hears={hears} />
+    </div>
   )
+}
+
+function placeholderOf({ endedAt }: TaskView, hears: boolean): string {
+  if (endedAt !== null) return 'What next?'
+  return hears ? 'Say something' : 'What next, when it is done?'
 }
 
 interface WaysProps {
@@ -88,26 +95,31 @@ interface WaysProps {
 
 /** How the words may go: now, next, or in a copy. The likeliest is the form's own button. */
 function Ways({ task, hears, comments, disabled, onSend }: WaysProps) {
+  const ended = task.endedAt !== null
   return (
-    <>
+    <div className="flex gap-2">
       {hears && (
         <Button disabled={disabled} onClick={() => onSend('next')} title="When it is done with what it does">
           Send next
         </Button>
       )}
-      {task.endedAt !== null && (
+      {ended && (
         <Button
           disabled={disabled}
-          className="max-sm:hidden"
           onClick={() => onSend('fork')}
-          title="On a new branch, with a copy of the conversation"
+          title="Goes on in a copy: a new branch, a copy of the conversation; this task stays as it is"
         >
           Fork
         </Button>
       )}
-      <Button type="submit" weight={disabled ? 'plain' : 'main'} disabled={disabled} title="⌘ Enter">
-        {hears ? 'Send now' : comments > 0 ? 'Send back' : 'Send'}
+      <Button
+        type="submit"
+        weight={disabled ? 'plain' : 'main'}
+        disabled={disabled}
+        title={`${ended ? 'Goes on with this conversation and branch; ' : ''}⌘ Enter`}
+      >
+        {hears ? 'Send now' : comments > 0 ? 'Send back' : ended ? 'Continue' : 'Send'}
       </Button>
-    </>
+    </div>
   )
 }

@@ -1,6 +1,8 @@
 // A transcript as rows that a person reads: tools with their outcome, a program's lines as blocks. A reducer that takes events from either end.
 
 import type { EventBody, TranscriptEvent } from '../../src/protocol/events.ts'
+import { plainText } from '../parts/ansi.ts'
+import { inputText } from './tool-input.ts'
 
 type Of<T extends EventBody['type']> = Extract<EventBody, { type: T }>
 
@@ -12,7 +14,9 @@ interface Base {
 }
 
 export type Row = Base &
+  /** What a person asked: before everything that was done about it. */
   (
+    | { readonly kind: 'prompt'; readonly text: string }
     | { readonly kind: 'attempt' }
     | { readonly kind: 'text' | 'thinking'; readonly text: string; readonly inside: boolean }
     | {
@@ -151,16 +155,21 @@ function baseOf({ attempt, seq, at }: TranscriptEvent, part: string): Base {
   return { key: `${attempt}.${seq}${part}`, attempt, seq, at }
 }
 
-/** What find looks through. */
+/** What find looks through: what is shown, and what opens. */
 export function textOf(row: Row): string {
+  return plainText(sourceOf(row))
+}
+
+function sourceOf(row: Row): string {
   switch (row.kind) {
-    case 'attempt':
-      return `attempt ${row.attempt}`
+    case 'prompt':
     case 'text':
     case 'thinking':
       return row.text
+    case 'attempt':
+      return `attempt ${row.attempt}`
     case 'tool':
-      return `${row.start?.name ?? ''} ${row.start?.title ?? ''} ${row.end?.output ?? ''}`
+      return `${row.start?.name ?? ''} ${row.start?.title ?? ''} ${inputText(row.start?.input ?? '')} ${row.end?.output ?? ''}`
     case 'lines':
       return row.lines.join('\n')
     case 'plan':

@@ -2,11 +2,25 @@
 
 import type { TaskView } from '../../src/protocol/task.ts'
 import { cache, server } from '../data/server.ts'
+import { randomId } from '../parts/random-id.ts'
+
+/** Words that went out and were not seen to arrive: sent again they have the same name, and the server takes them once. */
+const underway = new Map<string, string>()
+
+async function once<T>(what: string, send: (idempotencyKey: string) => Promise<T>): Promise<T> {
+  const key = underway.get(what) ?? randomId()
+  underway.set(what, key)
+  const sent = await send(key)
+  underway.delete(what)
+  return sent
+}
 
 /** Goes on in a copy: a new branch, a copy of the conversation; this task stays as it is. Gives the new task. */
 export async function fork(task: TaskView, text: string): Promise<string> {
   const body = { prompt: text, continueFrom: { task: task.id, mode: 'fork' as const } }
-  const made = await server.call('createTask', { body, idempotencyKey: crypto.randomUUID() })
+  const made = await once(`fork ${task.id} ${text}`, (idempotencyKey) =>
+    server.call('createTask', { body, idempotencyKey }),
+  )
   return made.id
 }
 
@@ -23,13 +37,38 @@ export interface Words {
  * too, so that the board tells what became of it. Gives the task to look at then.
  */
 export async function sendBack(task: TaskView, { text, comments, now }: Words): Promise<string> {
-  const { task: next } = await server.call('sendMessage', {
-    params: { id: task.id },
-    body: now ? { text, now } : { text },
-    idempotencyKey: crypto.randomUUID(),
+  if (now) {
+    await sayNow(task.id, text)
+    return task.id
+  }
+  const next = await once(`send ${task.id} ${text}`, async (idempotencyKey) => {
+    const params = { id: task.id }
+    const sent = await server.call('sendMessage', { params, body: { text }, idempotencyKey })
+    if (comments > 0 && task.state === 'completed' && task.verdict === 'pending')
+      await server.call('rejectTask', { params, body: { message: text.slice(0, 4_000) } })
+    return sent.task
   })
-  if (comments > 0 && task.state === 'completed' && task.verdict === 'pending')
-    await server.call('rejectTask', { params: { id: task.id }, body: { message: text.slice(0, 4_000) } })
   await cache.invalidateQueries({ queryKey: ['task', task.id] })
   return next.id
+}
+
+/** Without a key: the server keeps nothing of words that were said, and refuses one. */
+async function sayNow(taskId: string, text: string): Promise<void> {
+  await server.call('sendMessage', { params: { id: taskId }, body: { text, now: true } })
+}
+
+/**
+ * Says a message that waits to the agent at work instead. It is held meanwhile, so that it cannot begin as a task too; where the agent does
+ * not take it, it waits as before.
+ */
+export async function sayWaiting(taskId: string, waiting: TaskView): Promise<void> {
+  const params = { id: waiting.id }
+  await server.call('holdTask', { params, body: { on: true } })
+  try {
+    await sayNow(taskId, waiting.prompt)
+  } catch (error) {
+    if (waiting.held !== true) await server.call('holdTask', { params, body: { on: false } })
+    throw error
+  }
+  await server.call('cancelTask', { params, body: { message: 'said to the agent at work' } })
 }

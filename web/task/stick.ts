@@ -1,10 +1,7 @@
 // Where a reader of a growing list stays: at the end if they are there, else at the row they read, whatever comes before or after.
 
-import type { Virtualizer } from '@tanstack/react-virtual'
-import type { RefObject } from 'react'
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react'
-
-export type List = Virtualizer<HTMLDivElement, Element>
+import type { List, LongRows } from '../parts/long-list.tsx'
 
 interface Anchor {
   readonly key: string | number | bigint
@@ -27,12 +24,7 @@ export interface Stick {
   readonly show: (index: number) => void
 }
 
-/** `keyOf` names the rows as they are now. */
-export function useStick(
-  scroller: RefObject<HTMLDivElement | null>,
-  list: List,
-  keyOf: (i: number) => string | number,
-): Stick {
+export function useStick({ scroller, list, nameOf }: LongRows): Stick {
   const stuck = useRef(true)
   const placed = useRef(0)
   const anchor = useRef<Anchor | null>(null)
@@ -83,25 +75,25 @@ export function useStick(
     if (box === null) return
     if (stuck.current)
       box.scrollTop = total // beyond the end: the browser stops there
-    else if (anchor.current !== null && grown > 0) stay(box, list, { anchor: anchor.current, grown, keyOf })
-  }, [total, list, scroller, keyOf])
+    else if (anchor.current !== null && grown > 0) stay(box, list, { anchor: anchor.current, grown, nameOf })
+  }, [total, list, scroller, nameOf])
   return { atEnd, toEnd, show }
 }
 
 interface Staying {
   readonly anchor: Anchor
   readonly grown: number
-  readonly keyOf: (i: number) => string | number
+  readonly nameOf: LongRows['nameOf']
 }
 
 /** Keeps the anchor's row where it was. Rows that came before moved it down by as many; rows that came after did not. */
-function stay(box: HTMLElement, list: List, { anchor, grown, keyOf }: Staying): void {
+function stay(box: HTMLElement, list: List, { anchor, grown, nameOf }: Staying): void {
   const around = [
     anchor.index,
     anchor.index + grown,
     ...Array.from({ length: 20 }, (_, i) => anchor.index + grown - 10 + i),
   ]
-  const index = around.find((i) => i >= 0 && i < list.options.count && keyOf(i) === anchor.key)
+  const index = around.find((i) => i >= 0 && i < list.options.count && nameOf(i) === anchor.key)
   const start = index === undefined ? undefined : list.measurementsCache[index]?.start
   if (start !== undefined && Math.abs(box.scrollTop - start - anchor.into) > 1) box.scrollTop = start + anchor.into
 }

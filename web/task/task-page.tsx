@@ -1,12 +1,14 @@
 // One task: what it is and how it goes at the top, then what the agent said, what it changed, and what came of it.
 
 import { useQuery } from '@tanstack/react-query'
-import { useNavigate, useParams, useSearch } from '@tanstack/react-router'
-import { lazy, Suspense, useState } from 'react'
+import { CatchBoundary, useNavigate, useParams, useSearch } from '@tanstack/react-router'
+import type { ReactNode } from 'react'
+import { lazy, Suspense, useEffect, useState } from 'react'
 import type { AttemptView, TaskView } from '../../src/protocol/task.ts'
 import { task as taskQuery } from '../data/queries.ts'
 import { useOpenRequests } from '../data/requests.ts'
 import { RequestCard } from '../inbox/request-card.tsx'
+import { Button } from '../parts/button.tsx'
 import { Empty, Failed, Loading } from '../parts/empty.tsx'
 import type { TaskTab } from '../routes.tsx'
 import { useKeys } from '../shell/keys.tsx'
@@ -17,7 +19,8 @@ import { FollowUp } from './follow-up.tsx'
 import { TaskHead } from './task-head.tsx'
 import { Transcript } from './transcript.tsx'
 
-const Changes = lazy(async () => ({ default: (await import('../changes/changes.tsx')).Changes }))
+const loadChanges = () => import('../changes/changes.tsx')
+const Changes = lazy(async () => ({ default: (await loadChanges()).Changes }))
 const TerminalView = lazy(async () => ({ default: (await import('../terminal/terminal.tsx')).TerminalView }))
 
 export function TaskPage() {
@@ -34,30 +37,66 @@ function Loaded({ task }: { readonly task: TaskView }) {
   // What is opened first stays when the agent ends: nobody's view changes by itself.
   const [first] = useState<TaskTab>(task.interactive === true && task.endedAt === null ? 'terminal' : 'transcript')
   const tab = search.tab ?? first
+  usePreload()
   return (
     <div className="flex min-h-0 flex-1 flex-col">
-      <TaskHead task={task} openRequests={requests.length} />
-      {requests.map((request) => (
-        <div key={request.id} className="border-b border-line px-4 py-3">
-          <RequestCard request={request} />
-        </div>
-      ))}
+      <TaskHead task={task} attempt={attempt} openRequests={requests.length} />
+      {requests.length > 0 && (
+        <section
+          aria-label="What it asks"
+          className="max-h-[50dvh] shrink-0 divide-y divide-line overflow-y-auto border-y border-needs bg-raised"
+        >
+          {requests.map((request) => (
+            <div key={request.id} className="px-4 py-3">
+              <RequestCard request={request} />
+            </div>
+          ))}
+        </section>
+      )}
       <Tabs task={task} attempt={attempt} current={tab} />
       <div className="flex min-h-0 flex-1">
         <div id="panel" role="tabpanel" aria-labelledby={`tab-${tab}`} className="flex min-h-0 min-w-0 flex-1 flex-col">
-          <Suspense fallback={<Loading what={tab === 'terminal' ? 'the terminal' : 'the changes'} />}>
-            <Panel task={task} attempt={attempt} tab={tab} />
-          </Suspense>
-          {(tab === 'transcript' || tab === 'changes') && <FollowUp task={task} />}
+          <div className="flex min-h-0 flex-1 flex-col">
+            <CatchBoundary getResetKey={() => tab} errorComponent={NotLoaded}>
+              <Suspense fallback={<Loading what={tab === 'terminal' ? 'the terminal' : 'the changes'} />}>
+                <Panel task={task} attempt={attempt} tab={tab} />
+              </Suspense>
+            </CatchBoundary>
+          </div>
+          {tab !== 'terminal' && <FollowUp task={task} />}
         </div>
-        <aside
-          aria-label="About this task"
-          className={`hidden w-80 shrink-0 overflow-y-auto border-l border-line bg-panel ${tab === 'terminal' ? '2xl:block' : 'xl:block'}`}
-        >
-          <Details task={task} attempt={attempt} />
-        </aside>
+        {tab !== 'details' && (
+          <aside
+            aria-label="About this task"
+            tabIndex={0}
+            className={`hidden w-80 shrink-0 overflow-y-auto border-l border-line bg-panel ${isWide(tab) ? 'min-[100rem]:block' : 'xl:block'}`}
+          >
+            <Details task={task} attempt={attempt} asked={tab !== 'transcript'} />
+          </aside>
+        )}
       </div>
     </div>
+  )
+}
+
+/** Most who open a task look at its changes: they are there by then, also when the server is not. */
+function usePreload(): void {
+  useEffect(() => {
+    const timer = setTimeout(() => void loadChanges().catch(() => {}), preloadMs) // told when it is opened
+    return () => clearTimeout(timer)
+  }, [])
+}
+
+const preloadMs = 1_500
+
+function NotLoaded() {
+  return (
+    <Empty title="This part of the page is not here">
+      <p>The server did not answer when it was opened, or was updated since. What you wrote is kept.</p>
+      <Button className="justify-self-center" onClick={() => location.reload()}>
+        Load the page again
+      </Button>
+    </Empty>
   )
 }
 
@@ -80,16 +119,40 @@ function Panel({ task, attempt, tab }: PanelProps) {
     case 'changes':
       return <Changes task={task} attempt={attempt} />
     case 'checks':
-      return <Checks task={task} attempt={attempt} />
+      return (
+        <Scrolled name="Checks">
+          <Checks task={task} attempt={attempt} />
+        </Scrolled>
+      )
     case 'attempts':
-      return <Attempts task={task} />
+      return (
+        <Scrolled name="Attempts">
+          <Attempts task={task} />
+        </Scrolled>
+      )
     case 'details':
       return (
-        <div className="min-h-0 flex-1 overflow-y-auto">
-          <Details task={task} attempt={attempt} />
-        </div>
+        <Scrolled name="Details">
+          <div className="mx-auto w-full max-w-4xl">
+            <Details task={task} attempt={attempt} asked />
+          </div>
+        </Scrolled>
       )
   }
+}
+
+/** Scrolls at the edge of the page, by keyboard too. */
+function Scrolled({ name, children }: { readonly name: string; readonly children: ReactNode }) {
+  return (
+    <section aria-label={name} tabIndex={0} className="min-h-0 flex-1 overflow-y-auto">
+      {children}
+    </section>
+  )
+}
+
+/** What needs all of the width: the facts beside it are a view of their own until there is more. */
+function isWide(tab: TaskTab): boolean {
+  return tab === 'terminal' || tab === 'changes'
 }
 
 const everyName: readonly { readonly tab: TaskTab; readonly name: string }[] = [
@@ -144,7 +207,7 @@ function Tabs({
           aria-controls="panel"
           tabIndex={tab === current ? 0 : -1}
           onClick={() => open(tab)}
-          className={`relative flex h-9 items-center gap-1.5 px-2 whitespace-nowrap max-md:h-11 ${tab !== 'details' ? '' : current === 'terminal' ? '2xl:hidden' : 'xl:hidden'} ${tab === current ? 'font-medium after:absolute after:inset-x-2 after:-bottom-px after:h-0.5 after:bg-accent' : 'text-muted hover:text-text'}`}
+          className={`relative flex h-9 items-center gap-1.5 px-2 whitespace-nowrap max-md:h-11 ${tab !== 'details' || current === 'details' ? '' : isWide(current) ? 'min-[100rem]:hidden' : 'xl:hidden'} ${tab === current ? 'font-medium after:absolute after:inset-x-2 after:-bottom-px after:h-0.5 after:bg-accent' : 'text-muted hover:text-text'}`}
         >
           {name}
           <TabCount tab={tab} task={task} attempt={attempt} />

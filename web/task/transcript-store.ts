@@ -1,11 +1,14 @@
 // One task's transcript in memory: the end first, then what came before it, then what is new, each event exactly once.
 
-import type { TranscriptEvent } from '../../src/protocol/events.ts'
+import type { EventBody, TranscriptEvent } from '../../src/protocol/events.ts'
 import type { TaskView } from '../../src/protocol/task.ts'
 import { saidBy, server } from '../data/server.ts'
 import { onNews } from '../data/stream.ts'
 import type { Row } from './rows.ts'
 import { join, rowsOf } from './rows.ts'
+
+/** The total of the last attempt so far, as its agent told last. */
+export type Spent = Extract<EventBody, { type: 'usage' }>
 
 export interface Transcript {
   readonly rows: readonly Row[]
@@ -15,6 +18,7 @@ export interface Transcript {
   readonly missing: number
   readonly ready: boolean
   readonly problem: string | null
+  readonly spent: Spent | null
 }
 
 /** A place in the transcript: after this event. */
@@ -32,7 +36,7 @@ export class TranscriptStore {
   readonly #taskId: string
   readonly #plain = new Set<number>()
   readonly #watchers = new Set<() => void>()
-  #shown: Transcript = { rows: [], events: [], missing: 0, ready: false, problem: null }
+  #shown: Transcript = { rows: [], events: [], missing: 0, ready: false, problem: null, spent: null }
   #end: Place = { attempt: 0, seq: 0 }
   #over = new AbortController()
   #reading = false
@@ -129,6 +133,7 @@ export class TranscriptStore {
         events: events.concat(fresh),
         ready: true,
         problem: null,
+        spent: spentBy(fresh, this.#shown.spent),
       })
   }
 
@@ -180,6 +185,11 @@ function pagesBefore(task: TaskView, end: Place): (Place & { readonly count: num
       count: Math.min(pageSize, upTo - i * pageSize),
     }))
   })
+}
+
+function spentBy(fresh: readonly TranscriptEvent[], before: Spent | null): Spent | null {
+  const told = fresh.findLast((event) => event.type === 'usage' || event.seq === 1)
+  return told === undefined ? before : told.type === 'usage' ? told : null
 }
 
 function isAfter(a: Place, b: Place): boolean {

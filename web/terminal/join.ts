@@ -45,7 +45,7 @@ export function joinTerminal(taskId: string, acts: JoinActs): Joined {
       acts.seat({ how: 'joined', input: note.input })
       tellSize()
     } else if (note.type === 'reset') acts.reset(note.reason)
-    else {
+    else if (note.type === 'end') {
       left = true
       acts.seat({ how: 'ended', reason: note.reason })
     }

@@ -45,7 +45,7 @@ function optionNames(verb: VerbSpec): readonly string[] {
   const names = shown.flatMap(({ name, negated }) =>
     negated === undefined ? [`--${name}`] : [`--${name}`, `--no-${name}`],
   )
-  return [...names, '--json', '--help']
+  return [...names, ...(verb.json ? ['--json'] : []), '--help']
 }
 
 function only(words: readonly string[]): Candidates {

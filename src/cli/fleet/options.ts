@@ -71,7 +71,18 @@ export const profileOptions = [
     choices: ['worktree', 'shared', 'scratch'],
     summary: 'Allowed modes, the default first',
   },
-  { name: 'sandbox', kind: 'text', value: 'FILE', summary: 'Sandbox settings as TOML; see docs/sandbox.md' },
+  { name: 'lease-ttl', kind: 'duration', value: 'DUR', summary: 'How long its host may go unheard, 15s to 10m' },
+  { name: 'heartbeat-interval', kind: 'duration', value: 'DUR', summary: 'How often its host is heard, 1s to 60s' },
+  { name: 'max-batch-size', kind: 'count', min: 1, max: 50, value: 'N', summary: 'Events in one message; default 50' },
+  { name: 'setup', kind: 'list', value: 'COMMAND', summary: 'Run before the agent, kept for later runs (repeatable)' },
+  {
+    name: 'cache-key',
+    kind: 'list',
+    commas: true,
+    value: 'FILE',
+    summary: 'What setup made is used again while these stay (repeatable)',
+  },
+  { name: 'sandbox', kind: 'text', value: 'FILE', summary: 'Sandbox and commands as TOML; see docs/sandbox.md' },
 ] as const satisfies readonly OptionSpec[]
 
 export const tokenAddOptions = [
@@ -117,5 +128,9 @@ export const memberAddOptions = [
 export const memberSetOptions = [{ ...roleOption, required: true }] as const satisfies readonly OptionSpec[]
 
 export const auditOptions = [
+  { name: 'actor', kind: 'text', value: 'NAME', summary: 'Only of this one: user:ann, daemon:laptop' },
+  { name: 'operation', kind: 'text', value: 'NAME', summary: 'Only such calls: createToken' },
+  { name: 'target', kind: 'text', value: 'ID', summary: 'Only on this; of a task with all that its log tells' },
+  { name: 'tasks', kind: 'flag', summary: 'Also who made which task' },
   { name: 'limit', kind: 'count', min: 1, max: 10_000, value: 'N', summary: 'At most so many lines; default 50' },
 ] as const satisfies readonly OptionSpec[]

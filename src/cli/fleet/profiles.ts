@@ -24,7 +24,7 @@ type Settings = Given<typeof profileOptions>
 
 export async function addProfile(given: Settings, context: Context): Promise<number> {
   const client = await connect(context)
-  const body = { name: given.args[0] ?? '', ...settingsOf(given, context) }
+  const body = { name: given.args[0] ?? '', ...settingsOf(given, context, {}) }
   return say(await client.call('createProfile', { body, signal: context.signal }), context)
 }
 
@@ -32,7 +32,7 @@ export async function setProfile(given: Settings, context: Context): Promise<num
   const client = await connect(context)
   const params = { id: given.args[0] ?? '' }
   const before = await client.call('getProfile', { params, signal: context.signal })
-  const body = { name: before.name, ...before.settings, ...settingsOf(given, context) }
+  const body = { name: before.name, ...before.settings, ...settingsOf(given, context, before.settings) }
   return say(await client.call('replaceProfile', { params, body, signal: context.signal }), context)
 }
 
@@ -94,18 +94,41 @@ function text(key: string, value: unknown): string {
   return typeof value === 'object' ? JSON.stringify(value) : String(value)
 }
 
-function settingsOf({ options }: Settings, context: Context): ProfileSettings {
-  const { timeout, thinking, sessionTtl, workspaceTtl, context: files, sandbox: file, ...rest } = options
+/** `before`: what a changed profile has so far. */
+function settingsOf({ options }: Settings, context: Context, before: ProfileSettings): ProfileSettings {
+  const { timeout, thinking, sessionTtl, workspaceTtl, leaseTtl, heartbeatInterval, ...more } = options
+  const { context: files, sandbox: file, setup, cacheKey, ...rest } = more
   const renamed = {
     runningTimeoutMs: timeout,
     thinkingLevel: thinking,
     sessionTtlMs: sessionTtl,
     workspaceTtlMs: workspaceTtl,
     context: files && readContextFiles(files, context),
-    sandbox: file === undefined ? undefined : readSandbox(resolve(context.cwd, file)),
+    leaseTtlMs: leaseTtl,
+    heartbeatIntervalMs: heartbeatInterval,
+    sandbox: withSetup(file === undefined ? before.sandbox : readSandbox(resolve(context.cwd, file)), {
+      setup,
+      cacheKey,
+    }),
   }
   const given = Object.entries({ ...rest, ...renamed }).filter(([, value]) => value !== undefined)
   return Object.fromEntries(given) as ProfileSettings // the parser has checked the choices against the same words
+}
+
+/** The flags stand over what the file, or the profile so far, says. */
+function withSetup(
+  sandbox: SandboxSettings | undefined,
+  {
+    setup,
+    cacheKey,
+  }: { readonly setup: readonly string[] | undefined; readonly cacheKey: readonly string[] | undefined },
+): SandboxSettings | undefined {
+  if (setup === undefined && cacheKey === undefined) return sandbox
+  return {
+    ...(sandbox ?? { runtime: 'none' }),
+    ...(setup === undefined ? {} : { setupCommands: [...setup] }),
+    ...(cacheKey === undefined ? {} : { cacheKey: [...cacheKey] }),
+  }
 }
 
 /** Checked here, so that a mistake names the file; `runtime` is os unless it says otherwise. */

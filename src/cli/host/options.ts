@@ -35,7 +35,30 @@ export const settingsOfDaemon = [
     summary: 'Only tasks that ask for this, such as role=qa (repeatable)',
   },
   { name: 'labels', kind: 'list', commas: true, value: 'LABELS', summary: 'Labels it has: gpu,os=linux' },
+  { name: 'correlation-id', kind: 'text', value: 'ID', summary: 'Only tasks that carry this correlation id' },
   { name: 'heartbeat-interval', kind: 'duration', value: 'DUR', summary: 'Default: as the server says, 10s' },
+  {
+    name: 'lease-ttl',
+    kind: 'duration',
+    value: 'DUR',
+    summary: 'How long runs may go unheard; default: as the server says',
+  },
+  {
+    name: 'max-batch-size',
+    kind: 'count',
+    min: 1,
+    max: 50,
+    value: 'N',
+    summary: 'Events in one message; default 50',
+  },
+  { name: 'poll-interval', kind: 'duration', value: 'DUR', summary: 'Ask again after a claim that failed; default 2s' },
+  { name: 'max-poll-interval', kind: 'duration', value: 'DUR', summary: 'The longest such wait; default 30s' },
+  {
+    name: 'warm-session-ttl',
+    kind: 'duration',
+    value: 'DUR',
+    summary: 'Keep folders of session tasks; default: see retention',
+  },
   {
     name: 'transport',
     kind: 'text',
@@ -88,7 +111,6 @@ const serverSettings = [
     value: 'URL',
     summary: 'postgres://…; better in CAPSTAN_DATABASE, as argv is public',
   },
-  { name: 'lease-ttl', kind: 'duration', value: 'DUR', summary: 'Lease without a heartbeat; default 90s' },
   {
     name: 'reconnect-grace',
     kind: 'duration',
@@ -96,6 +118,18 @@ const serverSettings = [
     summary: 'Time for a lost host to come back; default 10m',
   },
   { name: 'dispatch-timeout', kind: 'duration', value: 'DUR', summary: 'Claim to first heartbeat; default 5m' },
+  {
+    name: 'retention',
+    kind: 'duration',
+    value: 'DUR',
+    summary: 'Keep requests and tokens that are over; default 720h',
+  },
+  {
+    name: 'audit-retention',
+    kind: 'duration',
+    value: 'DUR',
+    summary: 'Keep the audit log; default 8760h, 0: for ever',
+  },
 ] as const satisfies readonly OptionSpec[]
 
 export const serverOptions = [
@@ -106,6 +140,7 @@ export const serverOptions = [
   { name: 'trust-proxy', kind: 'flag', summary: 'Believe X-Forwarded-* of the proxy' },
   { name: 'insecure', kind: 'flag', summary: 'Allow plain HTTP beyond this machine' },
   ...serverSettings,
+  { name: 'lease-ttl', kind: 'duration', value: 'DUR', summary: 'Lease without a heartbeat; default 90s' },
   { name: 'heartbeat-interval', kind: 'duration', value: 'DUR', summary: 'What daemons are told; default 10s' },
   data,
 ] as const satisfies readonly OptionSpec[]
@@ -120,7 +155,7 @@ export const upOptions = [
     negated: 'Only the server and the page',
   },
   ...daemonOptions,
-  ...serverSettings,
+  ...serverSettings, // its --lease-ttl is the daemon's as well: the server's own
 ] as const satisfies readonly OptionSpec[]
 
 export const syncOptions = [

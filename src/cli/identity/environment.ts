@@ -38,13 +38,14 @@ function identityLines(name: string, { home, env }: Pick<Context, 'home' | 'env'
   const file = readIdentityFile(path)
   if (file === null && name !== 'default')
     throw new Problem('not_found', `there is no identity ${name}: ${path} does not exist`)
-  const { author, signing, forgeToken } = file ?? {}
+  const { author, signing, forgeToken, forgeHost } = file ?? {}
   const lines: (Line | null)[] = [
     name === 'default' ? null : { name: 'CAPSTAN_IDENTITY', value: name, kind: 'variable' },
     author === undefined ? null : { name: 'CAPSTAN_AUTHOR_NAME', value: author.name, kind: 'variable' },
     author === undefined ? null : { name: 'CAPSTAN_AUTHOR_EMAIL', value: author.email, kind: 'variable' },
     signing === undefined ? null : keyLine(path, signing, env),
     forgeToken === undefined ? null : { name: 'CAPSTAN_FORGE_TOKEN', value: forgeToken, kind: 'secret' },
+    forgeHost === undefined ? null : { name: 'CAPSTAN_FORGE_HOST', value: forgeHost, kind: 'variable' },
   ]
   return lines.filter((line) => line !== null)
 }
@@ -97,10 +98,12 @@ function identityFrom(env: Env, place: { readonly home: string; readonly name: s
     throw new Problem('configuration', `CAPSTAN_AUTHOR_${name === null ? 'NAME' : 'EMAIL'} is not set, the other is`)
   const key = given(env, 'CAPSTAN_SIGNING_KEY')
   const forgeToken = given(env, 'CAPSTAN_FORGE_TOKEN')
+  const forgeHost = given(env, 'CAPSTAN_FORGE_HOST')
   const file = {
     ...(name === null ? {} : { author: { name, email } }),
     ...(key === null ? {} : { signing: { format: 'ssh', key: keyPath(place) } }),
     ...(forgeToken === null ? {} : { forgeToken }),
+    ...(forgeHost === null ? {} : { forgeHost }),
   }
   return Object.keys(file).length === 0 ? null : file
 }

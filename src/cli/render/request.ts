@@ -21,7 +21,7 @@ export function requestPage(request: RequestView, { style, width, now }: Sheet):
     ...wrap(exact(title), width).map(style.bold),
     style.dim(`${id}  ${kind} of ${taskId}`),
     style.dim(standing(request, now)),
-    ...Object.entries(request.body).flatMap(([name, value]) => [
+    ...Object.entries(saidOnce(request)).flatMap(([name, value]) => [
       '',
       style.dim(exact(name)),
       ...valueLines(value, width),
@@ -31,6 +31,35 @@ export function requestPage(request: RequestView, { style, width, now }: Sheet):
       : ['', style.dim('options'), ...optionLines(request, style).map((line) => `  ${line}`)]),
     ...(request.state === 'open' ? ['', ...answerLines(request).map((line) => `  ${line}`)] : []),
   ]
+}
+
+/** The body of a question without what the page has elsewhere: its words as the title, its choices as the options. All else stays. */
+function saidOnce({ kind, body, title, options }: RequestView): Readonly<Record<string, unknown>> {
+  if (kind !== 'question') return body
+  const isTitle = (value: unknown) => value === title
+  const { questions, ...rest } = body
+  const others = Object.entries(rest).filter(([name, value]) => name !== 'question' || !isTitle(value))
+  if (!Array.isArray(questions)) return Object.fromEntries(others)
+  const listed = (choice: unknown) => options.some(({ label }) => label === labelOf(choice))
+  const left = questions.map((each: unknown) => {
+    if (typeof each !== 'object' || each === null) return each
+    const shown = Object.entries(each).filter(([name, value]) => {
+      if (name === 'question') return !isTitle(value)
+      if (name === 'options' && Array.isArray(value)) return !value.every(listed)
+      return name !== 'multiSelect' || value !== false
+    })
+    return Object.fromEntries(shown)
+  })
+  const [only, ...more] = left
+  const alone = more.length === 0 && typeof only === 'object' && only !== null
+  return { ...Object.fromEntries(others), ...(alone ? only : { questions: left }) }
+}
+
+/** As an adapter makes an option's label of a choice; a longer one was cut, and the body has it whole. */
+function labelOf(choice: unknown): string | null {
+  const { label, description } = { label: null, description: null, ...(typeof choice === 'object' ? choice : null) }
+  if (typeof label !== 'string') return null
+  return typeof description === 'string' ? `${label}: ${description}` : label
 }
 
 /** Many at a glance. */
@@ -77,9 +106,17 @@ function standing({ state, createdAt, expiresAt, answer }: RequestView, now: num
 function optionLines({ options }: RequestView, style: Style): readonly string[] {
   const grants = { allow: '', always: ' (not only this once)', deny: '', other: '' } as const
   return pairLines(
-    options.map((option) => [oneLine(option.id), `${oneLine(option.label)}${grants[option.grants]}`] as const),
+    options.map(
+      ({ id, label, grants: what }) => [oneLine(id), `${oneLine(beside(id, label))}${grants[what]}`] as const,
+    ),
     style,
   )
+}
+
+/** What a label says more than the id before it. */
+function beside(id: string, label: string): string {
+  if (label === id) return ''
+  return label.startsWith(`${id}: `) ? label.slice(id.length + 2) : label
 }
 
 /** Text as it is, line by line; everything else as JSON. */

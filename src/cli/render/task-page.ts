@@ -16,6 +16,8 @@ export interface Page extends Look {
 
 const promptLines = 8
 const outputLineCount = 20
+/** Less is the way of an answer, ms. */
+const shownWaitMs = 1_000
 
 export function taskPage(task: TaskView, page: Page): readonly string[] {
   const { style, width } = page
@@ -125,9 +127,16 @@ function outputLines(output: unknown, width: number): readonly string[] {
 
 function timing(attempt: AttemptView, now: number): string {
   const from = attempt.runningAt ?? attempt.startedAt
-  if (attempt.endedAt !== null) return ` after ${formatDuration(Math.max(0, attempt.endedAt - from))}`
+  const waited = waiting(attempt, now)
+  if (attempt.endedAt !== null) return ` after ${formatDuration(Math.max(0, attempt.endedAt - from))}${waited}`
   const heard = attempt.lastEventAt === null ? '' : `, last heard ${relative(attempt.lastEventAt, now)}`
-  return ` for ${age(now - from)}${heard}`
+  return ` for ${age(now - from)}${waited}${heard}`
+}
+
+/** How much of its time went by while it waited for people: that does not count against its limits. */
+function waiting({ waitedMs, waitsSince }: AttemptView, now: number): string {
+  const ms = waitedMs + (waitsSince === null ? 0 : Math.max(0, now - waitsSince))
+  return ms < shownWaitMs ? '' : ` (${age(ms)} waiting for people)`
 }
 
 /** Who did what when: the audit log. */

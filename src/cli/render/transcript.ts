@@ -15,9 +15,11 @@ export interface Shown {
   readonly lastTool: string | null
   /** A blank line stands before the next paragraph. */
   readonly spoke: boolean
+  /** The error that was told last, if nothing came after it: CLIs report one when it comes and again as the end of their turn. */
+  readonly error: string | null
 }
 
-export const nothingShown: Shown = { attempt: 0, tools: new Map(), lastTool: null, spoke: false }
+export const nothingShown: Shown = { attempt: 0, tools: new Map(), lastTool: null, spoke: false, error: null }
 
 export interface Told {
   readonly shown: Shown
@@ -30,12 +32,19 @@ const thinkingLines = 3
 export function tell(before: Shown, event: TranscriptEvent, look: Look): Told {
   const fresh = event.attempt !== before.attempt
   const shown = fresh ? { ...nothingShown, attempt: event.attempt } : before
-  const told = tellBody(shown, event, look)
+  const told = event.type === 'error' ? tellError(shown, event, look) : tellBody(shown, event, look)
   if (!fresh || event.attempt === 1) return told
   return { ...told, lines: ['', look.style.bold(`attempt ${event.attempt}`), ...told.lines] }
 }
 
-function tellBody(shown: Shown, event: TranscriptEvent, look: Look): Told {
+function tellError(shown: Shown, event: Of<'error'>, { style, width }: Look): Told {
+  const error = errorText(event)
+  if (error === shown.error) return { shown, lines: [] }
+  const told = note(shown, ...wrap(error, width).map(style.red))
+  return { ...told, shown: { ...told.shown, error } }
+}
+
+function tellBody(shown: Shown, event: Exclude<TranscriptEvent, { type: 'error' }>, look: Look): Told {
   const { style } = look
   switch (event.type) {
     case 'text':
@@ -62,8 +71,6 @@ function tellBody(shown: Shown, event: TranscriptEvent, look: Look): Told {
           event.level === 'warning' ? style.yellow : style.dim,
         ),
       )
-    case 'error':
-      return note(shown, ...wrap(errorText(event), look.width).map(style.red))
     case 'raw':
       return raw(shown, event, look)
     case 'usage':
@@ -75,11 +82,11 @@ function tellBody(shown: Shown, event: TranscriptEvent, look: Look): Told {
 /** Text stands apart from tools: a blank line before it. */
 function paragraph(shown: Shown, lines: readonly string[]): Told {
   if (lines.every((line) => line === '')) return { shown, lines: [] }
-  return { shown: { ...shown, lastTool: null, spoke: true }, lines: ['', ...lines] }
+  return { shown: { ...shown, lastTool: null, spoke: true, error: null }, lines: ['', ...lines] }
 }
 
 function note(shown: Shown, ...lines: readonly string[]): Told {
-  return { shown: { ...shown, lastTool: null, spoke: false }, lines }
+  return { shown: { ...shown, lastTool: null, spoke: false, error: null }, lines }
 }
 
 function thinking(text: string, { style, width }: Look): readonly string[] {
@@ -100,7 +107,13 @@ function toolStart(shown: Shown, event: Of<'tool_start'>, { style, width }: Look
   const painted = `${inside}${style.cyan('>')} ${style.bold(name)}${text.slice(inside.length + 2 + name.length)}`
   const lines = shown.spoke ? ['', painted] : [painted]
   return {
-    shown: { ...shown, tools: new Map([...shown.tools, [event.id, text.trim()]]), lastTool: event.id, spoke: false },
+    shown: {
+      ...shown,
+      tools: new Map([...shown.tools, [event.id, text.trim()]]),
+      lastTool: event.id,
+      spoke: false,
+      error: null,
+    },
     lines,
   }
 }

@@ -16,7 +16,7 @@ export const repoAddOptions = [
     value: 'NAME',
     summary: 'Its name; default: owner/name of the remote, else the folder',
   },
-  { name: 'trust', kind: 'flag', summary: 'Let the commands of its .capstan/repo.toml run' },
+  { name: 'trust', kind: 'flag', summary: 'Let its .capstan/repo.toml and its agents’ settings count' },
   data,
 ] as const satisfies readonly OptionSpec[]
 

@@ -57,6 +57,13 @@ export async function joinTerminal(joining: Joining): Promise<Left> {
       case 'reset':
         keyboard.clear()
         return keyboard.say(note.data.reason)
+      case 'size': {
+        const { cols, rows } = note.data
+        const own = keyboard.size
+        if (cols > own.cols || rows > own.rows)
+          keyboard.say(`its window is ${cols}x${rows} now and yours ${own.cols}x${own.rows}: what does not fit is cut`)
+        return
+      }
       case 'end':
         return resolve({ how: 'ended', reason: note.data.reason })
     }

@@ -14,6 +14,7 @@ import { findLeftovers } from './leftovers.ts'
 import type { GcReport } from './report.ts'
 import { Ledger } from './report.ts'
 import { clearBranches, clearRegistrations } from './repositories.ts'
+import { clearSetups } from './setups.ts'
 import { tellStrays } from './strays.ts'
 import { clearWarm } from './warm.ts'
 
@@ -48,6 +49,7 @@ export function cleanUp(options: CleanUp): Promise<GcReport> {
 
 async function clearTheRest(job: Job): Promise<void> {
   await clearWarm(job)
+  await clearSetups(job)
   await clearBranches(job)
   await clearRegistrations(job)
   await tellStrays(job)
@@ -73,6 +75,7 @@ async function makeRoom(job: Job, young: readonly Leftover[]): Promise<void> {
     await guarded(job, leftover, () => clearArtifacts(job, leftover))
   }
   if (!enough()) await clearWarm(job, 'the disk is short')
+  if (!enough()) await clearSetups(job, 'the disk is short')
   for (const leftover of young) {
     if (enough()) return
     await guarded(job, leftover, () => clearFinished(job, leftover, 'the disk is short'))

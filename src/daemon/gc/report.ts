@@ -11,6 +11,9 @@ export type GcKind =
   | 'artifacts'
   /** A ready worktree that waited for a run. */
   | 'warm'
+  /** What a setup left for later runs, and a package store. */
+  | 'setup'
+  | 'cache'
   | 'branch'
   /** A worktree that git lists and whose folder is gone. */
   | 'registration'

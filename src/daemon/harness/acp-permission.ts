@@ -8,7 +8,7 @@ import { boundedInput, cut, exactLine, oneLine } from './cut.ts'
 import type { Json } from './json.ts'
 import { arrayOf, objectOf, objectsOf, textOf } from './json.ts'
 import type { RpcId } from './json-rpc.ts'
-import { result } from './json-rpc.ts'
+import { notification, result } from './json-rpc.ts'
 import type { Answer, Ask, AskOption, Brief, Reduced } from './port.ts'
 
 type Step = Reduced<AcpState>
@@ -16,6 +16,7 @@ type Step = Reduced<AcpState>
 /** The request of a known session while a turn runs; the caller has checked that. */
 export function permission(state: AcpState, asked: { readonly id: RpcId; readonly params: Json }, brief: Brief): Step {
   const { id, params } = asked
+  if (state.cancelled === true) return { state, events: [], send: [result('2.0', id, outcome(null))] }
   const call = objectOf(params.toolCall) ?? {}
   const options = optionsOf(params)
   const open = state.tools.find((tool) => tool.id === call.toolCallId)
@@ -181,6 +182,15 @@ export function answerAcp(state: AcpState, answer: Answer): Step {
   const rest = without(state, ask)
   const next = isDenied ? denied(rest, oneLine(ask.title, 300)) : rest
   return { state: next, events: [], send: [result('2.0', ask.id, outcome(chosen))] }
+}
+
+/** The run is stopped: the agent is told to end its turn, and what it asked is answered as the protocol wants it then. */
+export function cancelAcp(state: AcpState): Step {
+  if (state.phase !== 'prompt' || state.session === null || state.cancelled === true) return { state, events: [] }
+  const answers = state.pending.map((ask) => result('2.0', ask.id, outcome(null)))
+  const send = [...answers, notification('2.0', 'session/cancel', { sessionId: state.session })]
+  const withdrawn = state.pending.map((ask) => ask.key)
+  return { state: { ...state, cancelled: true, pending: [], queue: [] }, events: [], send, withdrawn }
 }
 
 function denied(state: AcpState, what: string): AcpState {

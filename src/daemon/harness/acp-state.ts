@@ -30,6 +30,8 @@ export interface AcpState {
   readonly denied: string | null
   /** The agent said or began something after that. */
   readonly wentOn: boolean
+  /** The agent was told to end its turn: nothing is granted any more. Absent: it was not. */
+  readonly cancelled?: true
   /** Messages that wait for the end of the turn. */
   readonly queue: readonly string[]
   readonly usage: Usage | null

@@ -1,6 +1,6 @@
 // An ACP agent, line by line: whose turn it is, and what each message of the agent moves.
 
-import { answerAcp, permission, without } from './acp-permission.ts'
+import { answerAcp, cancelAcp, permission, without } from './acp-permission.ts'
 import type { AcpContext } from './acp-start.ts'
 import {
   authenticated,
@@ -28,7 +28,9 @@ import type { Harness, Line, Reduced } from './port.ts'
 import { resetTime } from './reset-time.ts'
 
 type Step = Reduced<AcpState>
-type Conversation = Required<Pick<Harness<AcpState>, 'initial' | 'reduce' | 'answer' | 'message' | 'finish'>>
+type Conversation = Required<
+  Pick<Harness<AcpState>, 'initial' | 'reduce' | 'answer' | 'message' | 'cancel' | 'unread' | 'finish'>
+>
 
 /** The pure half of any ACP adapter: a harness spreads it beside its own detection and launch, which sends `opening` first. */
 export function acpConversation(agent: AcpAgent): Conversation {
@@ -37,6 +39,8 @@ export function acpConversation(agent: AcpAgent): Conversation {
     reduce: (state, line, brief) => reduceAcp(state, line, { agent, brief }),
     answer: answerAcp,
     message: queued,
+    cancel: cancelAcp,
+    unread: ({ queue }) => queue,
     finish: (state, exit) => finishAcp(state, exit, agent.title),
   }
 }
@@ -172,7 +176,7 @@ function queued(state: AcpState, text: string): Step {
 
 function lost(state: AcpState, why: string): Step {
   const message = `A message was not passed on, because ${why}.`
-  return { state, events: [{ type: 'notice', level: 'warning', message }] }
+  return { state, events: [{ type: 'notice', level: 'warning', message }], refused: true }
 }
 
 function raw(line: Line): Step['events'][number] {

@@ -36,7 +36,7 @@ export function turnEnded(state: AcpState, answer: Json, title: string): Step {
 /** Ends the conversation: what was said is told, what was asked is taken back, the agent sees the end of its input. */
 export function over(state: AcpState, events: readonly EventBody[]): Step {
   const spoken = tellWords(state)
-  const next = { ...spoken.state, phase: 'over' as const, tools: [], pending: [], queue: [], setup: [] }
+  const next = { ...spoken.state, phase: 'over' as const, tools: [], pending: [], setup: [] }
   const withdrawn = state.pending.map((ask) => ask.key)
   const taken = withdrawn.length === 0 ? {} : { withdrawn }
   return { state: next, events: [...spoken.events, ...events], ...taken, endInput: true, done: true }

@@ -2,7 +2,7 @@
 
 import { fingerprint, keyAccount } from './account.ts'
 import { numberOf, objectOf, parseObject, textOf } from './json.ts'
-import type { Credentials, HostProbe } from './port.ts'
+import type { Credentials, HostProbe, TokenEntry } from './port.ts'
 
 /** In the order in which the CLI prefers them. */
 const keys = ['ANTHROPIC_AUTH_TOKEN', 'ANTHROPIC_API_KEY', 'CLAUDE_CODE_OAUTH_TOKEN']
@@ -17,6 +17,13 @@ export function claudeAccount(host: HostProbe): string | null {
   const names = [signedIn?.organizationUuid, signedIn?.accountUuid].map(textOf).filter((each) => each !== null)
   return names.length === 0 ? null : fingerprint('account', names.join(' '))
 }
+
+/** What it renews in `.credentials.json`: its own sign-in, and those of MCP servers. */
+export const claudeTokens: readonly TokenEntry[] = [['claudeAiOauth'], ['mcpOAuth', '*']].map((at) => ({
+  at,
+  tokens: ['accessToken', 'refreshToken'],
+  expires: 'expiresAt',
+}))
 
 /** On macOS the credentials lie in the keychain, where they cannot be read: then each start may be the one that renews them. */
 export function claudeCredentials(host: HostProbe): Credentials | null {

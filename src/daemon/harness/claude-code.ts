@@ -2,7 +2,7 @@
 
 import type { EventBody } from '../../protocol/events.ts'
 import type { HarnessFound } from '../../protocol/fleet.ts'
-import { claudeAccount, claudeCredentials } from './claude-code-account.ts'
+import { claudeAccount, claudeCredentials, claudeTokens } from './claude-code-account.ts'
 import { answerClaude, userMessage } from './claude-code-ask.ts'
 import type { ClaudeState } from './claude-code-state.ts'
 import { initialClaudeState } from './claude-code-state.ts'
@@ -44,6 +44,7 @@ export const claudeCode: Harness<ClaudeState> = {
   ],
   moreEnv: cloudEnv,
   homePaths,
+  repoConfig: { names: ['.claude', '.mcp.json'], untrusted: 'held', instructions: 'CLAUDE.md' },
   detect,
   account: claudeAccount,
   credentials: claudeCredentials,
@@ -105,7 +106,7 @@ function signedIn(host: HostProbe): boolean {
 function message(state: ClaudeState, text: string, { autonomy }: Brief): Reduced<ClaudeState> {
   if (autonomy === 'ask') return { state, events: [], send: [userMessage(text)] }
   const notice: EventBody = { type: 'notice', level: 'warning', message: 'Claude Code takes words only when it asks.' }
-  return { state, events: [notice] }
+  return { state, events: [notice], refused: true }
 }
 
 const modes = { full: 'bypassPermissions', edit: 'acceptEdits', ask: 'default' } as const
@@ -122,12 +123,28 @@ function launch(input: RunInput): Launch {
   const tools = mcpOf(input)
   const told = toldOf(input)
   return {
-    argv: ['claude', '-p', ...stream, ...mode, ...model, ...turns, ...resume, ...tools.args, ...told.args],
+    argv: [
+      'claude',
+      '-p',
+      ...stream,
+      ...mode,
+      ...sourcesOf(input),
+      ...model,
+      ...turns,
+      ...resume,
+      ...tools.args,
+      ...told.args,
+    ],
     env: switchesOf(input),
     stdin: asks ? { kind: 'pipe', text: `${userMessage(prompt)}\n` } : { kind: 'file', text: prompt },
     notHonoured: claudeUntuned(input.given.tuning),
     files: [...tools.files, ...told.files],
   }
+}
+
+/** Leaves out the repository's settings and `.mcp.json`, and its CLAUDE.md with them (measured). */
+function sourcesOf({ trusted }: RunInput): readonly string[] {
+  return trusted ? [] : ['--setting-sources=user']
 }
 
 function switchesOf({ autonomy, asRoot, given }: RunInput): Launch['env'] {
@@ -151,14 +168,30 @@ function interactive(asked: RunInput): Omit<Launch, 'stdin'> {
   const mode = ['--permission-mode', modes[input.autonomy]]
   return {
     // The words first: some switches take all that follows.
-    argv: ['claude', words, ...mode, ...model, ...resume, ...tools.args, ...told.args],
-    env: switchesOf(input),
+    argv: [
+      'claude',
+      words,
+      ...mode,
+      ...consent(input),
+      ...sourcesOf(input),
+      ...model,
+      ...resume,
+      ...tools.args,
+      ...told.args,
+    ],
+    // Its folders count as trusted, as they do without a terminal; else it asks of each new one, that of its prompt included, and waits.
+    env: { ...switchesOf(input), CLAUDE_CODE_SANDBOXED: '1' },
     notHonoured: [
       ...(input.maxTurns === null ? [] : ['maxTurns: Claude Code in a terminal has no limit of turns']),
       ...claudeUntuned(input.given.tuning),
     ],
     files: [...tools.files, ...told.files, ...files],
   }
+}
+
+/** Under `full` it would ask once whether that is meant, and wait. */
+function consent({ autonomy }: RunInput): readonly string[] {
+  return autonomy === 'full' ? ['--settings={"skipDangerousModePermissionPrompt":true}'] : []
 }
 
 /**
@@ -212,8 +245,8 @@ function homePaths(env: HostProbe['env']): readonly HomePath[] {
   return [
     { path: folder, access: 'fresh' },
     { path: env.CLAUDE_CONFIG_DIR ? `${folder}/.claude.json` : `${env.HOME ?? ''}/.claude.json`, access: 'copy' },
-    { path: `${folder}/.credentials.json`, access: 'write' },
-    { path: `${folder}/projects`, access: 'write', made: true },
+    { path: `${folder}/.credentials.json`, access: 'tokens', entries: claudeTokens },
+    { path: `${folder}/projects`, access: 'kept' },
     ...settings.map((name) => ({ path: `${folder}/${name}`, access: 'read' as const })),
     { path: `${env.HOME ?? ''}/.local/share/claude`, access: 'read' },
   ]

@@ -2,7 +2,7 @@
 
 import { claimsOf, fingerprint, keyAccount } from './account.ts'
 import { numberOf, objectOf, parseObject, textOf } from './json.ts'
-import type { Credentials, HostProbe } from './port.ts'
+import type { Credentials, HostProbe, TokenEntry } from './port.ts'
 
 const keys = ['CODEX_API_KEY', 'CODEX_ACCESS_TOKEN', 'OPENAI_API_KEY']
 
@@ -12,6 +12,14 @@ export function codexAccount(host: HostProbe): string | null {
   if (id !== null) return fingerprint('account', id)
   const key = textOf(signedIn?.OPENAI_API_KEY)
   return key === null ? keyAccount(host.env, keys) : fingerprint('key', key)
+}
+
+/** What it renews in auth.json. */
+export const codexTokens: TokenEntry = {
+  at: ['tokens'],
+  tokens: ['id_token', 'access_token', 'refresh_token'],
+  expires: 'access_token',
+  stamp: 'last_refresh',
 }
 
 /** Only a sign-in with tokens is renewed; a key is not. */

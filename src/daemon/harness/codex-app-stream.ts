@@ -206,7 +206,7 @@ export function messageCodexApp(state: CodexAppState, text: string): Step {
   if (state.phase === 'over' || state.steers.length + state.queue.length >= maxMessages) {
     const why = state.phase === 'over' ? 'Codex has ended its work' : `${maxMessages} messages wait already`
     const message = `A message was not passed on, because ${why}.`
-    return { state, events: [{ type: 'notice', level: 'warning', message }] }
+    return { state, events: [{ type: 'notice', level: 'warning', message }], refused: true }
   }
   if (state.turn === null) return { state: { ...state, queue: [...state.queue, text] }, events: [] }
   const id = state.newest + 1

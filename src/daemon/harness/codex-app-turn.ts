@@ -38,12 +38,15 @@ export function failed(state: CodexAppState, failure: Failure): Step {
 
 function over(state: CodexAppState, events: readonly EventBody[]): Step {
   const withdrawn = state.pending.map((each) => each.key)
-  const unread = state.queue.length + state.steers.length
-  const lost: readonly EventBody[] =
-    unread === 0 ? [] : [{ type: 'notice', level: 'warning', message: 'A message came too late for Codex to read it.' }]
-  const next = { ...state, phase: 'over' as const, started: [], changes: [], pending: [], steers: [], queue: [] }
+  const queue = unreadByCodexApp(state)
+  const next = { ...state, phase: 'over' as const, started: [], changes: [], pending: [], steers: [], queue }
   const taken = withdrawn.length === 0 ? {} : { withdrawn }
-  return { state: next, events: [...lost, ...events], ...taken, endInput: true, done: true }
+  return { state: next, events, ...taken, endInput: true, done: true }
+}
+
+/** Messages that no turn took. */
+export function unreadByCodexApp({ steers, queue }: CodexAppState): readonly string[] {
+  return [...steers.map(({ text }) => text), ...queue]
 }
 
 /** `turn/completed`. Null: another turn, or a sub-agent's. */
@@ -96,7 +99,8 @@ function failureIn(state: CodexAppState, turn: Json): Failure | null {
   }
   const error = objectOf(turn.error)
   if (error === null) {
-    const words = state.trouble?.message ?? `Codex ended its turn with ${oneLine(textOf(turn.status) ?? 'no status', 40)}`
+    const words =
+      state.trouble?.message ?? `Codex ended its turn with ${oneLine(textOf(turn.status) ?? 'no status', 40)}`
     return failureOf(state.trouble?.class ?? null, words)
   }
   const { kind, words } = errorOf(error)

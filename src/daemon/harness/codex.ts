@@ -2,12 +2,12 @@
 
 import { parse } from 'smol-toml'
 import type { HarnessFound } from '../../protocol/fleet.ts'
-import { codexAccount, codexCredentials } from './codex-account.ts'
+import { codexAccount, codexCredentials, codexTokens } from './codex-account.ts'
 import { answerCodexApp } from './codex-app-asks.ts'
 import type { CodexAppState } from './codex-app-state.ts'
 import { initialCodexAppState } from './codex-app-state.ts'
 import { codexOpening, messageCodexApp, reduceCodexApp } from './codex-app-stream.ts'
-import { finishCodexApp } from './codex-app-turn.ts'
+import { finishCodexApp, unreadByCodexApp } from './codex-app-turn.ts'
 import { mcpSwitches } from './codex-mcp.ts'
 import type { CodexState } from './codex-stream.ts'
 import { finishCodex, initialCodexState, reduceCodex } from './codex-stream.ts'
@@ -51,6 +51,7 @@ export const codex: Harness<State> = {
   ],
   moreEnv: providerKeys,
   homePaths,
+  repoConfig: { names: ['.codex'], untrusted: 'held', instructions: 'AGENTS.md' },
   detect,
   account: codexAccount,
   credentials: codexCredentials,
@@ -63,6 +64,7 @@ export const codex: Harness<State> = {
   reduce,
   answer,
   message,
+  unread: (state) => (isApp(state) ? unreadByCodexApp(state) : []),
   finish,
 }
 
@@ -79,7 +81,7 @@ function answer(state: State, given: Answer): Step {
 function message(state: State, text: string, brief: Brief): Step {
   if (brief.autonomy === 'ask') return messageCodexApp(isApp(state) ? state : initialCodexAppState(), text)
   const words = 'A message was not passed on, because Codex takes none while it works on its own.'
-  return { state, events: [{ type: 'notice', level: 'warning', message: words }] }
+  return { state, events: [{ type: 'notice', level: 'warning', message: words }], refused: true }
 }
 
 function finish(state: State, exit: ExitFacts): Verdict {
@@ -148,10 +150,7 @@ function codexHome(env: Readonly<Record<string, string | undefined>>): string {
 const switches = ['check_for_update_on_startup=false', 'analytics.enabled=false']
 
 function launch(input: RunInput): Launch {
-  const settings = [
-    ...[...switches, ...tuned(input.given.tuning)].flatMap((pair) => ['-c', pair]),
-    ...mcpSwitches(input.mcp),
-  ]
+  const settings = settingsOf(input)
   if (input.autonomy === 'ask') return launchApp(input, settings)
   const model = input.model === null ? [] : [`--model=${input.model}`]
   const resume = input.sessionRef === null ? [] : ['resume', input.sessionRef]
@@ -165,18 +164,31 @@ function launch(input: RunInput): Launch {
 
 function interactive(asked: RunInput): Omit<Launch, 'stdin'> {
   const { input, words, files } = promptByFile(asked)
-  const { given, mcp, autonomy } = input
-  const settings = [...[...switches, ...tuned(given.tuning)].flatMap((pair) => ['-c', pair]), ...mcpSwitches(mcp)]
+  const { autonomy } = input
+  const settings = settingsOf(input)
   const model = input.model === null ? [] : [`--model=${input.model}`]
   const resume = input.sessionRef === null ? [] : ['resume', input.sessionRef]
   const may =
-    autonomy === 'ask' ? ['-c', 'sandbox_mode="workspace-write"', '-c', 'approval_policy="on-request"'] : access(input)
+    autonomy === 'ask' ? ['-c', 'sandbox_mode="read-only"', '-c', 'approval_policy="on-request"'] : access(input)
   return {
     argv: ['codex', ...settings, ...may, ...model, ...resume, words],
     env: temporaryFolder(input),
     notHonoured: notHonoured(input, 'codex'),
     files,
   }
+}
+
+function settingsOf(input: RunInput): readonly string[] {
+  const pairs = [...switches, trustOf(input), ...tuned(input.given.tuning)]
+  return [...pairs.flatMap((pair) => ['-c', pair]), ...mcpSwitches(input.mcp)]
+}
+
+/**
+ * Said for the run's folder in any case: a worktree of a checkout that the user has trusted counts as trusted, and its MCP servers are started
+ * (measured). As an inline table, because the dots of a path would part a dotted key.
+ */
+function trustOf({ cwd, trusted }: RunInput): string {
+  return `projects={${JSON.stringify(cwd)}={trust_level="${trusted ? 'trusted' : 'untrusted'}"}}`
 }
 
 /** As TOML: JSON writes strings alike. */
@@ -239,8 +251,8 @@ function homePaths(env: HostProbe['env']): readonly HomePath[] {
   return [
     { path: folder, access: 'fresh' },
     { path: `${folder}/config.toml`, access: 'copy' },
-    { path: `${folder}/auth.json`, access: 'write' },
-    { path: `${folder}/sessions`, access: 'write', made: true },
+    { path: `${folder}/auth.json`, access: 'tokens', entries: [codexTokens] },
+    { path: `${folder}/sessions`, access: 'kept' },
     ...settings.map((name) => ({ path: `${folder}/${name}`, access: 'read' as const })),
   ]
 }

@@ -48,6 +48,10 @@ export interface RunMarks {
   readonly mcp?: { readonly output: string; readonly config: string }
   /** The folder with the task's files. */
   readonly attachments?: string
+  /** Commands of ours that the run may use; last in its PATH. */
+  readonly commands?: string
+  /** Numbers that no other run of this host has, as the repository asked for. */
+  readonly ports?: readonly number[]
   /** Who commits in the run, where the host's identity says so. */
   readonly author?: { readonly name: string; readonly email: string }
 }
@@ -77,14 +81,30 @@ export function runEnvironment(input: EnvironmentInput): Record<string, string> 
   return {
     TMPDIR: run.tmpDir,
     ...Object.fromEntries(kept),
-    PATH: cleanPath(host.PATH ?? '', packageRoot),
+    PATH: [cleanPath(host.PATH ?? '', packageRoot), ...(run.commands === undefined ? [] : [run.commands])].join(':'),
     CAPSTAN_RUN_ID: run.runId,
     CAPSTAN_TASK_ID: run.taskId,
     CAPSTAN_ATTEMPT: String(run.attempt),
     ...(run.mcp === undefined ? {} : { CAPSTAN_OUTPUT: run.mcp.output, CAPSTAN_MCP_CONFIG: run.mcp.config }),
     ...(run.attachments === undefined ? {} : { CAPSTAN_ATTACHMENTS: run.attachments }),
+    ...portVariables(run.ports ?? []),
     ...(run.author === undefined ? {} : authorVariables(run.author)),
   }
+}
+
+/** What a program of the host is given that runs outside a sandbox for an agent: nothing that the agent, its profile or its server chose. */
+export function hostVariables(host: Env): Record<string, string | undefined> {
+  const allowed = matcher([...always, 'SSH_AUTH_SOCK'])
+  const kept = Object.entries(host).filter(([name]) => allowed(name))
+  return { ...Object.fromEntries(kept), PATH: cleanPath(host.PATH ?? '', packageRoot), TERM: 'dumb' }
+}
+
+/** `CAPSTAN_PORT` is the first of them. */
+function portVariables(ports: readonly number[]): Record<string, string> {
+  const [first] = ports
+  if (first === undefined) return {}
+  const each = ports.map((port, at) => [`CAPSTAN_PORT_${at + 1}`, String(port)])
+  return { CAPSTAN_PORT: String(first), CAPSTAN_PORTS: ports.join(','), ...Object.fromEntries(each) }
 }
 
 function authorVariables({ name, email }: NonNullable<RunMarks['author']>): Record<string, string> {

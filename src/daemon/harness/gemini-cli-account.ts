@@ -2,7 +2,7 @@
 
 import { fingerprint, keyAccount } from './account.ts'
 import { numberOf, objectOf, parseObject, textOf } from './json.ts'
-import type { Credentials, HostProbe } from './port.ts'
+import type { Credentials, HostProbe, TokenEntry } from './port.ts'
 
 const keys = ['GEMINI_API_KEY', 'GOOGLE_API_KEY']
 
@@ -10,6 +10,13 @@ export function geminiAccount(host: HostProbe): string | null {
   if (!signsIn(host)) return keyAccount(host.env, keys)
   const email = textOf(parseObject(host.read(`${folderOf(host)}/google_accounts.json`) ?? '')?.active)
   return email === null ? null : fingerprint('account', email)
+}
+
+/** What it renews in oauth_creds.json. */
+export const geminiTokens: TokenEntry = {
+  at: [],
+  tokens: ['access_token', 'refresh_token', 'id_token'],
+  expires: 'expiry_date',
 }
 
 export function geminiCredentials(host: HostProbe): Credentials | null {

@@ -2,7 +2,7 @@
 
 import type { HarnessFound } from '../../protocol/fleet.ts'
 import { detectProgram } from './detect.ts'
-import { geminiAccount, geminiCredentials } from './gemini-cli-account.ts'
+import { geminiAccount, geminiCredentials, geminiTokens } from './gemini-cli-account.ts'
 import type { GeminiState } from './gemini-cli-state.ts'
 import { initialGeminiState } from './gemini-cli-state.ts'
 import { reduceGemini } from './gemini-cli-stream.ts'
@@ -38,6 +38,7 @@ const stream: Harness<GeminiState> = {
     'CLOUD_SHELL',
   ],
   homePaths,
+  repoConfig: { names: ['.gemini', '.env'], untrusted: 'held', instructions: 'GEMINI.md' },
   detect,
   account: geminiAccount,
   credentials: geminiCredentials,
@@ -55,7 +56,9 @@ export const geminiCli: Harness<TwoStyles<GeminiState>> = withAsking(stream, {
   authMethod: null,
   modelInArgs: true,
   argv: (input) => ['gemini', '--acp', '--approval-mode', 'default', ...modelOf(input), ...foldersOf(input)],
-  env: () => switches,
+  env: switchesOf,
+  // Without a trusted folder its stream refuses to start (exit code 55, measured); its conversation asks, and the autonomy answers.
+  alsoUntrusted: true,
 })
 
 function detect(host: HostProbe): Promise<HarnessFound> {
@@ -100,10 +103,13 @@ function geminiFolder(env: HostProbe['env']): string {
 
 const switches = {
   GEMINI_TELEMETRY_ENABLED: 'false',
-  // Otherwise it falls back to asking for everything, and asks nobody.
-  GEMINI_CLI_TRUST_WORKSPACE: 'true',
   // Otherwise its launcher starts it a second time and swallows SIGTERM (measured).
   GEMINI_CLI_NO_RELAUNCH: 'true',
+}
+
+/** Without a word on it, it falls back to asking for everything, and asks nobody. */
+function switchesOf({ trusted }: RunInput): Launch['env'] {
+  return { ...switches, GEMINI_CLI_TRUST_WORKSPACE: String(trusted) }
 }
 
 /**
@@ -124,7 +130,7 @@ function launch(input: RunInput): Launch {
       ...resume,
       ...foldersOf(input),
     ],
-    env: switches,
+    env: switchesOf(input),
     stdin: { kind: 'file', text: input.prompt },
     notHonoured: [
       ...(input.maxTurns === null ? [] : ['maxTurns: gemini takes a limit of turns from its settings alone']),
@@ -142,14 +148,21 @@ function interactive(asked: RunInput): Omit<Launch, 'stdin'> {
   const mode = ['--approval-mode', modes[input.autonomy]]
   return {
     argv: ['gemini', ...mode, ...modelOf(input), ...resume, ...foldersOf(input), '--prompt-interactive', words],
-    env: switches,
+    env: { ...switchesOf(input), GEMINI_CLI_TRUSTED_FOLDERS_PATH: `${input.filesDir}/${trustedName}` },
     notHonoured: [
       ...(input.maxTurns === null ? [] : ['maxTurns: gemini takes a limit of turns from its settings alone']),
       ...(input.mcp === null ? [] : ['mcp: gemini takes MCP servers from its settings alone']),
       ...untuned('Gemini CLI', input.given.tuning, []),
     ],
-    files,
+    files: [...files, { name: trustedName, text: JSON.stringify(trustedFolders(input)) }],
   }
+}
+
+const trustedName = 'trusted-folders.json'
+
+/** Else it asks whether to trust the folder of its prompt, and waits. */
+function trustedFolders({ given }: RunInput): Readonly<Record<string, string>> {
+  return Object.fromEntries(given.readable.map((folder) => [folder, 'TRUST_FOLDER']))
 }
 
 /** It reads nothing outside its folders. */
@@ -180,9 +193,9 @@ function homePaths(env: HostProbe['env']): readonly HomePath[] {
   return [
     { path: folder, access: 'fresh' },
     ...[...copied, 'installation_id'].map((name) => ({ path: `${folder}/${name}`, access: 'copy' as const })),
-    { path: `${folder}/oauth_creds.json`, access: 'write' },
-    { path: `${folder}/gemini-credentials.json`, access: 'write' },
-    { path: `${folder}/tmp`, access: 'write', made: true },
+    { path: `${folder}/oauth_creds.json`, access: 'tokens', entries: [geminiTokens] },
+    { path: `${folder}/gemini-credentials.json`, access: 'copy' }, // sealed: nobody can see what an agent left in it
+    { path: `${folder}/tmp`, access: 'kept' },
     { path: `${folder}/tmp/bin`, access: 'read', made: true },
     ...settings.map((name) => ({ path: `${folder}/${name}`, access: 'read' as const })),
   ]

@@ -65,8 +65,8 @@ export function request(dialect: Dialect, id: RpcId, method: string, params: Jso
   return line(dialect, { id, method, params })
 }
 
-export function notification(dialect: Dialect, method: string): string {
-  return line(dialect, { method })
+export function notification(dialect: Dialect, method: string, params?: Json): string {
+  return line(dialect, { method, ...(params === undefined ? {} : { params }) })
 }
 
 export function result(dialect: Dialect, id: RpcId, value: Json): string {

@@ -9,7 +9,7 @@ import { objectOf, parseObject } from './json.ts'
 import { config, files, inConfig, modelName, reaching } from './opencode-config.ts'
 import type { OpencodeState } from './opencode-stream.ts'
 import { finishOpencode, initialOpencodeState, reduceOpencode } from './opencode-stream.ts'
-import type { Harness, HomePath, HostProbe, Launch, RunInput } from './port.ts'
+import type { Harness, HomePath, HostProbe, Launch, RunInput, TokenEntry } from './port.ts'
 import { hasProviderKey, providerKeys } from './provider-keys.ts'
 import type { TwoStyles } from './two-styles.ts'
 import { withAsking } from './two-styles.ts'
@@ -37,6 +37,8 @@ const stream: Harness<OpencodeState> = {
   ],
   moreEnv: namedInConfig,
   homePaths,
+  // Its plugins are loaded whatever OPENCODE_DISABLE_PROJECT_CONFIG or OPENCODE_PURE say (measured on 1.18.33).
+  repoConfig: { names: ['opencode.json', 'opencode.jsonc', '.opencode'], untrusted: 'obeyed' },
   detect,
   account: (host) => keyAccount(host.env, providerKeys),
   launch,
@@ -56,7 +58,7 @@ export const opencode: Harness<TwoStyles<OpencodeState>> = withAsking(stream, {
   able: inConfig,
   files,
   env: (input) => ({
-    ...switches,
+    ...switchesOf(input),
     OPENCODE_CONFIG_CONTENT: JSON.stringify({
       ...config(input, null),
       ...(input.model === null ? {} : { model: modelName(input) }),
@@ -125,6 +127,10 @@ const switches = {
   OPENCODE_DISABLE_LSP_DOWNLOAD: '1',
 }
 
+function switchesOf({ trusted }: RunInput): Launch['env'] {
+  return { ...switches, ...(trusted ? {} : { OPENCODE_DISABLE_PROJECT_CONFIG: '1' }) }
+}
+
 function launch(input: RunInput): Launch {
   const full = input.autonomy === 'full'
   const model = input.model === null ? [] : [`--model=${modelName(input)}`]
@@ -138,7 +144,7 @@ function launch(input: RunInput): Launch {
   return {
     argv: ['opencode', 'run', '--format', 'json', '--thinking', ...log, ...auto, ...model, ...variant, ...resume],
     env: {
-      ...switches,
+      ...switchesOf(input),
       OPENCODE_CONFIG_CONTENT: JSON.stringify(config(input, input.mcp)),
       ...(full ? {} : { OPENCODE_PERMISSION: JSON.stringify(reaching(editPermission, input)) }),
     },
@@ -159,7 +165,7 @@ function interactive(asked: RunInput): Omit<Launch, 'stdin'> {
   return {
     argv: ['opencode', ...model, ...resume, '--prompt', words],
     env: {
-      ...switches,
+      ...switchesOf(input),
       OPENCODE_CONFIG_CONTENT: JSON.stringify(config(input, input.mcp)),
       ...(permission === null ? {} : { OPENCODE_PERMISSION: JSON.stringify(reaching(permission, input)) }),
     },
@@ -177,6 +183,14 @@ function sessionFiles(host: HostProbe): readonly string[] {
   return host.list(folder).includes('opencode.db') ? [`${folder}/opencode.db`] : []
 }
 
+/** What it renews in auth.json. */
+const signIns: TokenEntry = {
+  at: ['*'],
+  having: { type: 'oauth' }, // `wellknown` names a server whose settings start programs
+  tokens: ['access', 'refresh'],
+  expires: 'expires',
+}
+
 /**
  * Its settings, its plugins and what it has fetched start programs, and so does the configuration of the git folders that it keeps beside its
  * database; a sandboxed agent writes the database, the logs and the renewed tokens alone.
@@ -190,7 +204,8 @@ function homePaths(env: HostProbe['env']): readonly HomePath[] {
   const fetched = ['bin', 'node_modules', 'packages', 'skills'].map((name) => `${cache}/${name}`)
   const plural = read.slice(1, -1).map((name) => `${name}s`)
   return [
-    { path: data, access: 'write', made: true },
+    { path: data, access: 'kept' },
+    { path: `${data}/auth.json`, access: 'tokens', entries: [signIns] },
     ...['bin', 'repos', 'snapshot', 'worktree'].map((name) => ({ path: `${data}/${name}`, access: 'fresh' as const })),
     ...[state, cache, settings].map((path) => ({ path, access: 'fresh' as const })),
     ...['version', 'models.json'].map((name) => ({ path: `${cache}/${name}`, access: 'copy' as const })),

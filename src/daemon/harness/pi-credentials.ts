@@ -2,7 +2,7 @@
 
 import type { Json } from './json.ts'
 import { objectOf, objectsOf, parseObject, textOf } from './json.ts'
-import type { HostProbe } from './port.ts'
+import type { HostProbe, TokenEntry } from './port.ts'
 import { hasProviderKey, providerKeys } from './provider-keys.ts'
 
 /** Pi's own, beside the keys that other agents read too (its documentation of providers, 0.87). */
@@ -28,6 +28,14 @@ export const piPassEnv: readonly string[] = [
   ...ownKeys,
   ...besides,
 ]
+
+/** What it renews in auth.json; a key there may be a command, and is never an agent's to change. */
+export const piTokens: TokenEntry = {
+  at: ['*'],
+  having: { type: 'oauth' },
+  tokens: ['access', 'refresh'],
+  expires: 'expires',
+}
 
 export function piFolder(env: HostProbe['env']): string {
   return env.PI_CODING_AGENT_DIR || `${env.HOME ?? ''}/.pi/agent`

@@ -5,7 +5,7 @@ import { keyAccount } from './account.ts'
 import { detectProgram } from './detect.ts'
 import { instructionsFile, skillFiles, untuned } from './given.ts'
 import { interruptTwice, promptByFile } from './interactive.ts'
-import { piFolder, piMoreEnv, piPassEnv, piSignIn } from './pi-credentials.ts'
+import { piFolder, piMoreEnv, piPassEnv, piSignIn, piTokens } from './pi-credentials.ts'
 import type { PiState } from './pi-state.ts'
 import { initialPiState } from './pi-state.ts'
 import { reducePi } from './pi-stream.ts'
@@ -23,6 +23,7 @@ export const pi: Harness<PiState> = {
   passEnv: piPassEnv,
   moreEnv: piMoreEnv,
   homePaths,
+  repoConfig: { names: ['.pi'], untrusted: 'held' },
   detect,
   account: (host) => keyAccount(host.env, providerKeys),
   launch,
@@ -73,7 +74,7 @@ function formOf(input: RunInput, mode: readonly string[], prompt: readonly strin
     ...skills.flatMap(({ slug }) => ['--skill', `${input.filesDir}/skills/${slug}`]),
   ]
   return {
-    argv: ['pi', ...mode, ...tools, ...model, ...tunedArgs(input), ...told, ...resume, ...prompt],
+    argv: ['pi', ...mode, ...trustArgs(input), ...tools, ...model, ...tunedArgs(input), ...told, ...resume, ...prompt],
     env: { PI_OFFLINE: '1', PI_SKIP_VERSION_CHECK: '1', PI_TELEMETRY: '0' },
     notHonoured: [
       ...(input.maxTurns === null ? [] : ['maxTurns: pi has no limit of turns']),
@@ -84,6 +85,11 @@ function formOf(input: RunInput, mode: readonly string[], prompt: readonly strin
   }
 }
 
+/** Whatever was decided for the folder before. Where conversations lie is read from the project's settings even so: hence said. */
+function trustArgs({ trusted, env, cwd }: RunInput): readonly string[] {
+  return trusted ? ['--approve'] : ['--no-approve', '--session-dir', sessionRoot({ env }, { cwd })]
+}
+
 function tunedArgs({ given: { tuning } }: RunInput): readonly string[] {
   const { provider, thinkingLevel } = tuning
   return [
@@ -92,7 +98,7 @@ function tunedArgs({ given: { tuning } }: RunInput): readonly string[] {
   ]
 }
 
-function sessionRoot(host: HostProbe, { cwd }: { readonly cwd: string }): string {
+function sessionRoot(host: Pick<HostProbe, 'env'>, { cwd }: { readonly cwd: string }): string {
   const own = host.env.PI_CODING_AGENT_SESSION_DIR
   if (own !== undefined && own !== '') return own
   return `${piFolder(host.env)}/sessions/--${cwd.replace(/^\//, '').replaceAll(/[/\\:]/g, '-')}--`
@@ -125,8 +131,8 @@ function homePaths(env: HostProbe['env']): readonly HomePath[] {
     { path: folder, access: 'fresh' },
     { path: `${folder}/settings.json`, access: 'copy' },
     { path: `${folder}/models.json`, access: 'read' },
-    { path: `${folder}/auth.json`, access: 'write' },
-    { path: env.PI_CODING_AGENT_SESSION_DIR || `${folder}/sessions`, access: 'write', made: true },
+    { path: `${folder}/auth.json`, access: 'tokens', entries: [piTokens] },
+    { path: env.PI_CODING_AGENT_SESSION_DIR || `${folder}/sessions`, access: 'kept' },
     ...[...settings, 'themes', 'tools'].map((name) => ({ path: `${folder}/${name}`, access: 'read' as const })),
   ]
 }

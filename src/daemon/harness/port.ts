@@ -29,6 +29,8 @@ export interface RunInput {
   readonly maxTurns: number | null
   /** The agent's own id of the conversation to resume; null: a new one. */
   readonly sessionRef: string | null
+  /** False: what configures the CLI in the repository (hooks, servers, permissions) must not count, since the host's owner did not trust it. */
+  readonly trusted: boolean
   /** True when the run's user is root: some CLIs need a switch then. */
   readonly asRoot: boolean
   readonly env: Readonly<Record<string, string | undefined>>
@@ -65,7 +67,10 @@ export interface McpBridge {
 }
 
 /** What a reducer may know of its run. The same after a restart of the daemon, so that a replay gives the same. */
-export type Brief = Pick<RunInput, 'prompt' | 'cwd' | 'model' | 'autonomy' | 'maxTurns' | 'sessionRef' | 'mcp'>
+export type Brief = Pick<
+  RunInput,
+  'prompt' | 'cwd' | 'model' | 'autonomy' | 'maxTurns' | 'sessionRef' | 'trusted' | 'mcp'
+>
 
 export interface Launch {
   readonly argv: readonly [string, ...string[]]
@@ -103,6 +108,8 @@ export interface Reduced<S> {
   readonly asks?: readonly Ask[]
   /** Keys of asks that the agent took back. */
   readonly withdrawn?: readonly string[]
+  /** Of `message`: the words were not taken; an event says why. */
+  readonly refused?: true
 }
 
 /** A permission or question an agent puts to a person. */
@@ -135,14 +142,39 @@ export interface Answer {
 }
 
 /**
- * `write`: conversations and tokens that it renews. `read`: settings, which must not be an agent's to change: they start programs.
- * `fresh`: a folder that is the run's own and empty but for what else is named below it. `copy`: a file whose changes end with the run.
+ * `read`: settings, which must not be an agent's to change: they start programs. `fresh`: a folder that is the run's own and empty but for what
+ * else is named below it. `copy`: a file whose changes end with the run. `kept`: conversations, in a folder of sandboxed runs alone: what one
+ * plants there never meets a CLI outside. `tokens`: a file of credentials, of which nothing but renewed tokens comes back.
+ * The list has the same rows in the same order for every environment.
  */
-export interface HomePath {
-  readonly path: string
-  readonly access: 'read' | 'write' | 'fresh' | 'copy'
-  /** A folder that is made when it is not there yet, so that what the run keeps in it survives. */
-  readonly made?: true
+export type HomePath =
+  /** `made`: a folder that is made when it is not there yet, because the CLI would make it. */
+  | { readonly path: string; readonly access: 'read'; readonly made?: true }
+  | { readonly path: string; readonly access: 'fresh' | 'copy' }
+  | { readonly path: string; readonly access: 'kept' }
+  | { readonly path: string; readonly access: 'tokens'; readonly entries: readonly TokenEntry[] }
+
+/** Tokens in a file of credentials that a CLI renews together. */
+export interface TokenEntry {
+  /** Keys from the top to the object that holds them; `*`: each key. */
+  readonly at: readonly string[]
+  /** Fields that it must have, such as `type: oauth`: others are no tokens, or start programs. */
+  readonly having?: Readonly<Record<string, string>>
+  readonly tokens: readonly string[]
+  /** The field that says how long they hold: ms since the epoch, or a JSON web token with that claim. */
+  readonly expires: string
+  /** A field at the top of the file with the time of the renewal, as text. */
+  readonly stamp?: string
+}
+
+/** How a repository configures a CLI: with what starts programs or grants permissions. Instructions are words and do not belong here. */
+export interface RepoConfig {
+  /** Names of files and folders, at the repository's root or in a folder on the way to the one the run works in. */
+  readonly names: readonly string[]
+  /** What becomes of them when they are not trusted. `held`: `launch` sees to it that they do not count. `obeyed`: nothing can, so there is no run. */
+  readonly untrusted: 'held' | 'obeyed'
+  /** The file of instructions that the CLI then leaves out too; the agent is told to read it. */
+  readonly instructions?: string
 }
 
 export interface ExitFacts {
@@ -203,6 +235,8 @@ export interface Harness<S = unknown> {
   moreEnv?(host: HostProbe): readonly string[]
   /** Its own files in its user's home, for a sandbox that hides the rest; absolute or `~/`. Without it: none. */
   homePaths?(env: HostProbe['env']): readonly HomePath[]
+  /** Without it nobody knows what the CLI reads. */
+  readonly repoConfig?: RepoConfig
   detect(host: HostProbe): Promise<HarnessFound>
   /** Tells apart the accounts that this CLI may be signed in to on this host, without a word of their credentials; null: it cannot be told. */
   account?(host: HostProbe): string | null
@@ -219,6 +253,10 @@ export interface Harness<S = unknown> {
   answer?(state: S, answer: Answer, brief: Brief): Reduced<S>
   /** Adapters that take words while they work: a message for the running conversation. Pure, like `reduce`. */
   message?(state: S, text: string, brief: Brief): Reduced<S>
+  /** When the agent is gone: messages that it took and surely did not read, oldest first. */
+  unread?(state: S): readonly string[]
+  /** Adapters whose CLI can be told to end its turn, before its processes are: the run is being stopped. Pure, like `reduce`. */
+  cancel?(state: S, brief: Brief): Reduced<S>
   /** The files on this host in which the conversation `ref` of a run in `cwd` is kept; empty: it cannot be resumed here. */
   sessionFiles?(host: HostProbe, session: { readonly ref: string; readonly cwd: string }): readonly string[]
   /** The folder they lie in, for CLIs whose conversations can be carried to another folder or host as files of lines; else absent. */

@@ -20,16 +20,20 @@ export type Talking = AcpAgent &
     /** What of the tuning `argv` and `env` honour. */
     readonly able?: readonly (keyof Tuning)[]
     files?(input: RunInput): NonNullable<Launch['files']>
+    /** The stream cannot be had where the repository's configuration must not count. */
+    readonly alsoUntrusted?: true
   }
 
 /** Adds autonomy `ask` to an adapter that reads a stream. */
 export function withAsking<S>(stream: Harness<S>, talking: Talking): Harness<TwoStyles<S>> {
   const conversation = acpConversation(talking)
+  const talks = ({ autonomy, trusted }: Pick<RunInput, 'autonomy' | 'trusted'>) =>
+    autonomy === 'ask' || (!trusted && talking.alsoUntrusted === true)
   return {
     ...stream,
     autonomies: [...stream.autonomies, 'ask'],
     launch(input) {
-      if (input.autonomy !== 'ask') return stream.launch(input)
+      if (!talks(input)) return stream.launch(input)
       const { argv, title, able = [] } = talking
       return {
         ...acpLaunch({ argv, env: talking.env(input), title, able }, input),
@@ -38,7 +42,7 @@ export function withAsking<S>(stream: Harness<S>, talking: Talking): Harness<Two
     },
     initial: () => ({ stream: stream.initial(), talk: null }),
     reduce(state, line, brief) {
-      if (brief.autonomy === 'ask') {
+      if (talks(brief)) {
         const step = conversation.reduce(state.talk ?? conversation.initial(), line, brief)
         return { ...step, state: { ...state, talk: step.state } }
       }
@@ -51,11 +55,17 @@ export function withAsking<S>(stream: Harness<S>, talking: Talking): Harness<Two
       return { ...step, state: { ...state, talk: step.state } }
     },
     message(state, text, brief) {
-      if (brief.autonomy !== 'ask') {
+      if (!talks(brief)) {
         const message = `A message was not passed on, because ${stream.title} takes none while it works on its own.`
-        return { state, events: [{ type: 'notice', level: 'warning', message }] }
+        return { state, events: [{ type: 'notice', level: 'warning', message }], refused: true }
       }
       const step = conversation.message(state.talk ?? conversation.initial(), text, brief)
+      return { ...step, state: { ...state, talk: step.state } }
+    },
+    unread: (state) => (state.talk === null ? (stream.unread?.(state.stream) ?? []) : conversation.unread(state.talk)),
+    cancel(state, brief) {
+      if (state.talk === null) return { state, events: [] }
+      const step = conversation.cancel(state.talk, brief)
       return { ...step, state: { ...state, talk: step.state } }
     },
     finish: (state, exit) =>

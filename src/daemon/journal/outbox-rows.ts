@@ -6,7 +6,7 @@ import type { FromDaemonBody } from '../../protocol/link.ts'
 import type { PackedEvents } from './events.ts'
 
 /** What the daemon reports by the outbox. Registration, heartbeat and claim are of the moment and never kept. */
-export type OutboxKind = 'events' | 'result' | 'fail' | 'abort' | 'request' | 'withdraw' | 'salvage'
+export type OutboxKind = 'events' | 'result' | 'fail' | 'abort' | 'request' | 'withdraw' | 'unsaid' | 'salvage'
 export type ReportKind = Exclude<OutboxKind, 'events'>
 
 /** A row as the sender takes it. `body` is the message as it travels; of `events` it is the numbered events alone. */
@@ -105,7 +105,7 @@ export class Outbox {
   turnIntoSalvage(attemptId: string, detail: string, at: number): void {
     this.#transaction(() => {
       for (const row of this.pending(-1, attemptId)) {
-        if (row.kind === 'salvage') continue
+        if (row.kind === 'salvage' || row.kind === 'unsaid') continue // the words are for the task, whoever has it
         const salvage = salvageOf(row, detail)
         if (salvage !== null) this.add(attemptId, 'salvage', salvage, at)
         this.acknowledge(row.id)
@@ -116,7 +116,7 @@ export class Outbox {
 
 function salvageOf(row: OutboxRow, detail: string): FromDaemonBody<'salvage'> | null {
   const { attemptId, epoch, kind } = row
-  if (kind === 'salvage' || kind === 'request' || kind === 'withdraw') return null
+  if (kind === 'salvage' || kind === 'request' || kind === 'withdraw' || kind === 'unsaid') return null
   if (kind === 'events') return { attemptId, epoch, kind: 'events', detail, evidence: null, events: [...row.events] }
   return { attemptId, epoch, kind: 'result', detail: `${kind}: ${detail}`, evidence: row.body.evidence, events: [] }
 }

@@ -2,6 +2,7 @@
 // made inside the transaction that commits what it came of.
 
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import type { FromDaemonBody } from '../../protocol/link.ts'
 import type { AskOption } from '../harness/port.ts'
 
 /** Text for the agent's standard input and where in stdin.log it belongs. */
@@ -28,7 +29,27 @@ export interface Asked {
   readonly requestId: string | null
   readonly title: string
   readonly options: readonly AskOption[]
+  /** What waits for a person, as the server is to hear it; null: nothing does. Absent in a journal of the version before. */
+  readonly open?: OpenAsk | null
 }
+
+export interface OpenAsk {
+  readonly sent: FromDaemonBody<'request'>
+  /** When nobody's answer counts any more, by the host's clock. */
+  readonly until: number
+}
+
+/** Words for the agent. `seq`: the server's number of the message. */
+export interface Words {
+  readonly seq: number
+  readonly text: string
+}
+
+/** Numbers outlive their run: the server may send one again whose acknowledgement it did not hear. */
+const rememberedWords = 10_000
+
+/** The server's own expiry comes first while the server can be heard: the host waits so much longer, at most as long again, ms. */
+const slackMs = 60_000
 
 export class Talk {
   readonly #statements: ReturnType<typeof prepare>
@@ -72,35 +93,59 @@ export class Talk {
     return this.#statements.inputs.all(attemptId).map(({ at, text }) => ({ at: Number(at), text: String(text) }))
   }
 
-  keepAsk(attemptId: string, { key, times, requestId, title, options }: Asked): void {
-    this.#statements.keepAsk.run(attemptId, key, times, requestId, JSON.stringify({ title, options }))
+  keepAsk(attemptId: string, { key, times, requestId, title, options, open = null }: Asked): void {
+    const doc = JSON.stringify({ title, options, ...(requestId === null ? {} : { open }) })
+    this.#statements.keepAsk.run(attemptId, key, times, requestId, doc)
   }
 
   /** All that the attempt ever asked, oldest key first. */
   asks(attemptId: string): readonly Asked[] {
     return this.#statements.asks.all(attemptId).map(({ key, times, requestId, doc }) => {
-      const { title, options }: Pick<Asked, 'title' | 'options'> = JSON.parse(String(doc)) // written by keepAsk
+      const { title, options, open = null }: Pick<Asked, 'title' | 'options' | 'open'> = JSON.parse(String(doc)) // written by keepAsk
       return {
         key: String(key),
         times: Number(times),
         requestId: requestId === null ? null : String(requestId),
         title,
         options,
+        open,
       }
     })
   }
 
-  /** True when the server's message of this number was taken. */
-  heard(attemptId: string, seq: number): boolean {
-    return this.#statements.heard.get(attemptId, seq) !== undefined
+  /** When an open request is denied, by the host's clock; null: it is not open, or nobody knows. */
+  until(attemptId: string, requestId: string): number | null {
+    const row = this.#statements.until.get(attemptId, requestId)
+    return row?.until == null ? null : Number(row.until)
   }
 
-  hear(attemptId: string, seq: number): void {
-    this.#statements.hear.run(attemptId, seq)
+  /** What nobody answered in time, of all attempts, and what the server should have denied by now. */
+  overdue(now: number): readonly { readonly attemptId: string; readonly requestId: string }[] {
+    return this.#statements.overdue
+      .all(slackMs, now)
+      .map(({ attemptId, requestId }) => ({ attemptId: String(attemptId), requestId: String(requestId) }))
+  }
+
+  /** What became of the server's message of this number: null: it did not come yet. */
+  heard(attemptId: string, seq: number): 'taken' | 'late' | null {
+    const row = this.#statements.heard.get(attemptId, seq)
+    return row === undefined ? null : row.late === 1 ? 'late' : 'taken'
+  }
+
+  hear(attemptId: string, { seq, text }: Pick<Words, 'seq' | 'text'>, became: 'taken' | 'late'): void {
+    const late = became === 'late' ? 1 : 0
+    this.#statements.hear.run(attemptId, seq, late === 1 ? null : text, late)
+    this.#statements.pruneHeard.run(rememberedWords)
+  }
+
+  /** What the agent was given while it worked, oldest first. */
+  words(attemptId: string): readonly Words[] {
+    return this.#statements.words.all(attemptId).map(({ seq, text }) => ({ seq: Number(seq), text: String(text) }))
   }
 
   forget(attemptId: string): void {
     for (const table of this.#statements.forget) table.run(attemptId)
+    this.#statements.forgetWords.run(attemptId)
   }
 }
 
@@ -118,8 +163,14 @@ function prepare(db: DatabaseSync) {
       ON CONFLICT (attempt_id, key) DO UPDATE SET times = excluded.times, request_id = excluded.request_id,
         doc = excluded.doc`),
     asks: sql('SELECT key, times, request_id AS requestId, doc FROM asks WHERE attempt_id = ? ORDER BY rowid'),
-    heard: sql('SELECT 1 FROM heard WHERE attempt_id = ? AND seq = ?'),
-    hear: sql('INSERT INTO heard (attempt_id, seq) VALUES (?, ?) ON CONFLICT DO NOTHING'),
-    forget: ['inputs', 'asks', 'heard'].map((table) => sql(`DELETE FROM ${table} WHERE attempt_id = ?`)),
+    until: sql(`SELECT json_extract(doc, '$.open.until') AS until FROM asks WHERE attempt_id = ? AND request_id = ?`),
+    overdue: sql(`SELECT attempt_id AS attemptId, request_id AS requestId FROM asks WHERE request_id IS NOT NULL
+      AND json_extract(doc, '$.open.until') + min(?, json_extract(doc, '$.open.sent.openForMs')) <= ?`),
+    heard: sql('SELECT late FROM heard WHERE attempt_id = ? AND seq = ?'),
+    hear: sql('INSERT INTO heard (attempt_id, seq, text, late) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING'),
+    pruneHeard: sql('DELETE FROM heard WHERE rowid <= (SELECT max(rowid) FROM heard) - ?'),
+    words: sql('SELECT seq, text FROM heard WHERE attempt_id = ? AND text IS NOT NULL ORDER BY rowid'),
+    forgetWords: sql('UPDATE heard SET text = NULL WHERE attempt_id = ?'),
+    forget: ['inputs', 'asks'].map((table) => sql(`DELETE FROM ${table} WHERE attempt_id = ?`)),
   }
 }

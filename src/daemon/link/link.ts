@@ -13,6 +13,9 @@ import { HttpConnection } from './http-connection.ts'
 import type { Ended, Push, Wire } from './wire.ts'
 import { goingAway } from './wire.ts'
 
+/** What a row's acknowledgement says beside its number. */
+export type Acted = Omit<FromDaemonBody<'ack'>, 'seq'>
+
 export interface LinkOptions {
   readonly url: string
   readonly transport: Transport
@@ -28,7 +31,8 @@ export interface LinkOptions {
   beatMs(reply: FromDaemonReply<'register'>): number
   /** Called after each registration, before anything else is sent; reconciles. */
   onRegistered(reply: FromDaemonReply<'register'>): void
-  onPush(push: Push): void
+  /** Acts on a row, and resolves when that is written down; null: it could not be, and the row is to come again. Never rejects. */
+  onPush(push: Push): Promise<Acted | null>
   onOrder?(order: TerminalOrder): void
 }
 
@@ -52,7 +56,7 @@ const rememberedRows = 1_000
 export class Link {
   readonly #options: LinkOptions
   readonly #stop = new AbortController()
-  readonly #seen = new Set<number>()
+  readonly #seen = new Map<number, Promise<Acted | null>>()
   #connection: Wire | null = null
   /** A move from posts to a socket that is under way. */
   #moving: Promise<void> = Promise.resolve()
@@ -202,15 +206,17 @@ export class Link {
     }
   }
 
-  /** A row that came over both connections, or again after a reconnect, is acted on once and acknowledged each time. */
+  /** A row that came over both connections, or again after a reconnect, is acted on once, and acknowledged each time once it is written down. */
   #onPush(push: Push): void {
-    if (this.#seen.has(push.seq)) {
-      this.request('ack', { seq: push.seq }).catch(() => {}) // told again later
-      return
-    }
-    this.#seen.add(push.seq)
-    const [oldest] = this.#seen
+    const acted = this.#seen.get(push.seq) ?? this.#options.onPush(push)
+    this.#seen.set(push.seq, acted)
+    const [oldest] = this.#seen.keys()
     if (this.#seen.size > rememberedRows && oldest !== undefined) this.#seen.delete(oldest)
-    this.#options.onPush(push)
+    acted
+      .then((done) => {
+        if (done === null) this.#seen.delete(push.seq)
+        return done === null ? null : this.request('ack', { seq: push.seq, ...done })
+      })
+      .catch(() => {}) // sent again by the server if it was not heard
   }
 }

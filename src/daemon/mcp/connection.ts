@@ -23,9 +23,15 @@ export function readLines(socket: Socket, take: (line: string) => void): void {
   })
 }
 
-/** Resolves to the bridge's id, or null when it does not know the token in time; then it has been told. Further lines go to `take`. */
-export function greet(socket: Socket, token: string, take: (line: string) => void): Promise<string | null> {
-  const { promise, resolve } = Promise.withResolvers<string | null>()
+/** Who is at the other end. `plain`: a program of the run that makes a call of ours, and speaks no MCP. */
+export interface Caller {
+  readonly id: string
+  readonly plain: boolean
+}
+
+/** Resolves to the caller, or null when it does not know the token in time; then it has been told. Further lines go to `take`. */
+export function greet(socket: Socket, token: string, take: (line: string) => void): Promise<Caller | null> {
+  const { promise, resolve } = Promise.withResolvers<Caller | null>()
   let greeted = false
   const late = setTimeout(() => socket.destroy(), greetingMs)
   socket.once('close', () => {
@@ -36,19 +42,19 @@ export function greet(socket: Socket, token: string, take: (line: string) => voi
     if (greeted) return take(line)
     greeted = true
     clearTimeout(late)
-    const bridge = admitted(line, token)
-    if (bridge === null) socket.end('{"refused":"the token is not of this run; the run is over"}\n')
+    const caller = admitted(line, token)
+    if (caller === null) socket.end('{"refused":"the token is not of this run; the run is over"}\n')
     else socket.write('{"admitted":true}\n')
-    resolve(bridge)
+    resolve(caller)
   })
   return promise
 }
 
-function admitted(line: string, token: string): string | null {
-  const { hello, token: given } = parseObject(line) ?? {}
+function admitted(line: string, token: string): Caller | null {
+  const { hello, token: given, plain } = parseObject(line) ?? {}
   if (typeof hello !== 'string' || typeof given !== 'string' || !/^[\w-]{1,64}$/.test(hello)) return null
   const [own, other] = [Buffer.from(token), Buffer.from(given)]
-  return own.length === other.length && timingSafeEqual(own, other) ? hello : null
+  return own.length === other.length && timingSafeEqual(own, other) ? { id: hello, plain: plain === true } : null
 }
 
 export function parseObject(text: string): Record<string, unknown> | null {

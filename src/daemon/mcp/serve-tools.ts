@@ -1,11 +1,14 @@
 // A run's MCP server as its following needs it: opened and closed with it, its trouble told, none of it the run's end but a broken journal.
 
 import { messageOf } from '../../lib/error-text.ts'
+import type { Redactor } from '../../lib/redact.ts'
 import type { Assignment, FromDaemonBody, FromDaemonReply } from '../../protocol/link.ts'
 import type { Link } from '../link/link.ts'
 import type { Policy } from '../policy.ts'
+import { hostExecFor, signerFor } from '../run/beyond-box.ts'
 import type { OwnStep } from '../run/conversation.ts'
 import type { RunDeps } from '../run/deps.ts'
+import type { Workspace } from '../workspace/port.ts'
 import { RunServer } from './server.ts'
 
 /** What the daemon gives to the servers of its runs. */
@@ -33,6 +36,11 @@ export interface ServedTools {
 interface ServedRun {
   readonly assignment: Assignment
   readonly runDir: string
+  /** Where in the workspace the agent works. */
+  readonly cwd: string
+  /** Null: nothing is started on the host for this run. */
+  readonly workspace: Workspace | null
+  readonly redact: Redactor
   own(step: OwnStep): void
 }
 
@@ -49,8 +57,11 @@ export function serveTools(deps: RunDeps, run: ServedRun): ServedTools {
       throw error
     }
   }
-  const { sandbox } = deps
-  const server = new RunServer({ ...run, ...tools, own, calls: journal.calls, clock, log, user: sandbox.user })
+  const { user } = deps.sandbox
+  const { calls } = journal
+  const signer = signerFor(deps)
+  const hostExec = hostExecFor(deps, { ...run, own })
+  const server = new RunServer({ ...run, ...tools, own, calls, clock, log, user, signer, hostExec })
   return {
     open: async () => {
       try {

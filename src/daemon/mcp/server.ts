@@ -10,9 +10,12 @@ import type { RunUser } from '../../lib/exec.ts'
 import type { Log } from '../../lib/log.ts'
 import type { McpLibrary } from '../../lib/mcp-library.ts'
 import { mcpLibrary } from '../../lib/mcp-library.ts'
+import type { Signer } from '../signing/signer.ts'
 import { Allowance } from './allowance.ts'
 import { greet, SocketTransport } from './connection.ts'
 import { layOut, lend, tokenOf } from './place.ts'
+import { plainLines } from './plain.ts'
+import { Signatures } from './signatures.ts'
 import type { RunToolSpec } from './tool-specs.ts'
 import { specsOf } from './tool-specs.ts'
 import type { Call, RunToolsParts } from './tools.ts'
@@ -25,6 +28,8 @@ export interface RunServerParts extends RunToolsParts {
   readonly log: Log
   /** As whom the agent runs; null: as the daemon. */
   readonly user: RunUser | null
+  /** Who signs what the agent commits; null: nobody. */
+  readonly signer: Signer | null
 }
 
 /** Of this set of tools. */
@@ -45,12 +50,16 @@ export class RunServer implements AsyncDisposable {
   readonly #sockets = new Set<Socket>()
   readonly #pace: Allowance
   readonly #server: SocketServer
+  readonly #signatures: Signatures
+  #leaving = false
   #calls = 0
 
   constructor(parts: RunServerParts) {
     this.#parts = parts
     this.#tools = new RunTools(parts)
-    this.#specs = specsOf(parts.assignment, { tasks: parts.createTask !== null })
+    const hostExec = parts.hostExec?.programs ?? []
+    this.#specs = specsOf(parts.assignment, { tasks: parts.createTask !== null, hostExec })
+    this.#signatures = new Signatures(parts)
     this.#token = tokenOf(parts.key, parts.assignment.attemptId)
     this.#pace = new Allowance(parts.clock, lines)
     this.#server = createServer((socket) => this.#welcome(socket))
@@ -75,8 +84,10 @@ export class RunServer implements AsyncDisposable {
 
   /** Lets go: the bridges wait for the next start. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#leaving = true
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
     for (const socket of this.#sockets) socket.destroy()
+    await this.#parts.hostExec?.[Symbol.asyncDispose]()
     await closed
   }
 
@@ -99,17 +110,35 @@ export class RunServer implements AsyncDisposable {
     let take = (line: string): void => {
       early.push(line)
     }
-    const bridge = await greet(socket, this.#token, (line) => {
+    const caller = await greet(socket, this.#token, (line) => {
       this.#slow(socket, line)
       take(line)
     })
-    if (bridge === null) return
+    if (caller === null) return
+    if (caller.plain) take = this.#plain(socket, caller.id)
+    else take = await this.#bridged(socket, caller.id)
+    for (const line of early) take(line)
+  }
+
+  async #bridged(socket: Socket, bridge: string): Promise<(line: string) => void> {
     const library = await mcpLibrary()
     const transport = new SocketTransport(socket, library.parseJSONRPCMessage)
-    take = (line) => transport.receive(line)
     const onerror = (error: Error) => this.#parts.log.debug({ error: error.message }, 'bridge said something odd')
     library.serveStdio(() => this.#protocolServer(library, bridge, socket), { transport, onerror, maxSubscriptions: 1 })
-    for (const line of early) transport.receive(line)
+    return (line) => transport.receive(line)
+  }
+
+  /** Programs of ours in the run: git's signatures, and the command that starts a program on the host. */
+  #plain(socket: Socket, caller: string): (line: string) => void {
+    const { log, assignment } = this.#parts
+    return plainLines(socket, {
+      caller,
+      calls: {
+        sign: (call) => this.#signatures.sign(call),
+        host_exec: (call) => this.#tools.hostExec({ ...call, cancelled: () => call.signal.aborted && !this.#leaving }),
+      },
+      failed: (error) => log.error({ attemptId: assignment.attemptId, error: messageOf(error) }, 'call failed'),
+    })
   }
 
   /** Whoever floods is read more slowly; nothing is lost. */

@@ -3,8 +3,9 @@
 import { z } from 'zod'
 import type { Assignment } from '../../protocol/link.ts'
 import { agentTaskCreate } from '../../protocol/task.ts'
+import { hostExecInput } from '../hostexec/host-exec.ts'
 
-export type ToolName = 'submit_output' | 'ask_human' | 'report_progress' | 'task_create'
+export type ToolName = 'submit_output' | 'ask_human' | 'report_progress' | 'task_create' | 'host_exec'
 
 export interface RunToolSpec {
   readonly name: ToolName
@@ -34,8 +35,11 @@ export const progressInput = z
   })
   .refine(({ message, plan }) => message !== undefined || plan !== undefined, 'give a message, a plan, or both')
 
-/** `tasks`: the agent may create tasks. */
-export function specsOf({ task }: Assignment, { tasks }: { readonly tasks: boolean }): readonly RunToolSpec[] {
+/** `tasks`: the agent may create tasks. `hostExec`: the programs that it may ask to have started on the host. */
+export function specsOf(
+  { task }: Assignment,
+  { tasks, hostExec }: { readonly tasks: boolean; readonly hostExec: readonly string[] },
+): readonly RunToolSpec[] {
   const specs: RunToolSpec[] = [
     {
       name: 'submit_output',
@@ -59,6 +63,12 @@ export function specsOf({ task }: Assignment, { tasks }: { readonly tasks: boole
       inputSchema: schemaOf(progressInput),
     },
   ]
+  if (hostExec.length > 0)
+    specs.push({
+      name: 'host_exec',
+      description: `Runs a program on the host, outside the sandbox, with the host's network and credentials: ${hostExec.join(', ')}. Only for what cannot be done here, such as git push, git fetch or gh pr create. What no rule allows is asked of a person, which may take hours.`,
+      inputSchema: schemaOf(hostExecInput),
+    })
   if (!tasks) return specs
   const description =
     'Creates another task, done by another agent after or beside this one; it does not wait for it. What is left out is as in this task.'

@@ -8,6 +8,8 @@ import { cidOfJson } from '../../lib/cid.ts'
 import type { EventBody } from '../../protocol/events.ts'
 import type { Assignment, FromDaemonBody, FromDaemonReply } from '../../protocol/link.ts'
 import { agentTaskCreate } from '../../protocol/task.ts'
+import type { Ask } from '../harness/port.ts'
+import type { HostExec, HostExecAnswer } from '../hostexec/host-exec.ts'
 import type { Calls } from '../journal/calls.ts'
 import type { OwnStep } from '../run/conversation.ts'
 import { Allowance } from './allowance.ts'
@@ -23,17 +25,23 @@ export interface RunToolsParts {
   own(step: OwnStep): void
   /** Null: the host's policy forbids it. */
   readonly createTask: ((body: FromDaemonBody<'create_task'>) => Promise<FromDaemonReply<'create_task'>>) | null
+  /** What the agent may start outside its sandbox; null: nothing. */
+  readonly hostExec: HostExec | null
 }
 
-export interface Call {
-  /** The same when it is sent again. */
-  readonly key: string
-  readonly name: ToolName
-  readonly input: Readonly<Record<string, unknown>>
+/** Somebody who waits for an answer. */
+export interface Waiting {
   /** Aborts when nobody waits for this answer on this connection any more. */
   readonly signal: AbortSignal
   /** True when the agent itself gave the call up; false when only its connection broke. */
   cancelled(): boolean
+}
+
+export interface Call extends Waiting {
+  /** The same when it is sent again. */
+  readonly key: string
+  readonly name: ToolName
+  readonly input: Readonly<Record<string, unknown>>
 }
 
 /** Reports that are told at once, and each second after. */
@@ -61,6 +69,7 @@ export class RunTools {
 
   /** Throws Problem for what the agent can mend. */
   async call(call: Call): Promise<CallToolResult> {
+    if (call.name === 'host_exec') return ranOf(await this.hostExec(call))
     const known = this.#parts.calls.answer(this.#parts.assignment.attemptId, call.key)
     if (known !== undefined) return call.name === 'ask_human' ? answerOf(known) : (known as CallToolResult) // as it was kept
     switch (call.name) {
@@ -89,33 +98,51 @@ export class RunTools {
     return said({ accepted: true, cid: cidOfJson(output) })
   }
 
+  /** Runs a program on the host, when it may. Throws Problem when it may not. */
+  async hostExec({ key, input, signal, cancelled }: Omit<Call, 'name' | 'input'> & { readonly input: unknown }) {
+    const { hostExec } = this.#parts
+    if (hostExec === null)
+      throw new Problem(
+        'not_on_host',
+        "this run's profile has no sandbox.hostExec: nothing is started outside the sandbox",
+      )
+    const decide = (ask: Ask) => this.#answered(ask, { signal, cancelled }) as ReturnType<Decide> // written by Conversation
+    return await hostExec.call({ key, input, signal, decide })
+  }
+
   async #ask({ key, input, signal, cancelled }: Call): Promise<CallToolResult> {
     const { question, options = [] } = checked(askInput, input, 'ask_human')
+    const ask: Ask = {
+      key,
+      kind: 'question',
+      title: question.split('\n', 1)[0] ?? question,
+      body: { question },
+      options: options.map((label, i) => ({ id: String(i + 1), label, grants: 'other' })),
+      command: null,
+    }
+    return answerOf(await this.#answered(ask, { signal, cancelled }))
+  }
+
+  /** What a person says to it, as the conversation keeps it; also what was said to an earlier start of the daemon. */
+  async #answered(ask: Ask, { signal, cancelled }: Waiting): Promise<unknown> {
     const { calls, assignment, own } = this.#parts
+    const { key } = ask
+    const known = calls.answer(assignment.attemptId, key)
+    if (known !== undefined) return known
     const { promise, resolve } = Promise.withResolvers<void>()
     const wakes = this.#waiting.get(key) ?? new Set()
     wakes.add(resolve)
     this.#waiting.set(key, wakes)
     signal.addEventListener('abort', () => resolve(), { once: true })
     try {
-      // Open already when it is sent again: then it stays the same question.
-      own({
-        ask: {
-          key,
-          kind: 'question',
-          title: question.split('\n', 1)[0] ?? question,
-          body: { question },
-          options: options.map((label, i) => ({ id: String(i + 1), label, grants: 'other' })),
-          command: null,
-        },
-      })
+      own({ ask }) // open already when it is sent again: then it stays the same question
       if (!signal.aborted) await promise
     } finally {
       wakes.delete(resolve)
       if (wakes.size === 0) this.#waiting.delete(key)
     }
     const answer = calls.answer(assignment.attemptId, key)
-    if (answer !== undefined) return answerOf(answer)
+    if (answer !== undefined) return answer
     if (cancelled()) own({ withdraw: key })
     throw new Problem('unavailable', 'nobody waits for this answer any more')
   }
@@ -177,6 +204,15 @@ function checked<S extends z.ZodType>(schema: S, input: unknown, tool: string): 
 function said(value: object): CallToolResult {
   return { content: [{ type: 'text', text: JSON.stringify(value) }], structuredContent: { ...value } }
 }
+
+function ranOf(answer: HostExecAnswer): CallToolResult {
+  const { exitCode, stdout, stderr, allowedBy } = answer
+  const end = exitCode === null ? 'it was ended by a signal' : `exit ${exitCode}`
+  const text = [stdout, stderr, `(${end}; allowed by ${allowedBy})`].filter((each) => each !== '').join('\n')
+  return { content: [{ type: 'text', text }], structuredContent: { ...answer }, isError: exitCode !== 0 }
+}
+
+type Decide = Parameters<HostExec['call']>[0]['decide']
 
 function refusal(text: string): CallToolResult {
   return { content: [{ type: 'text', text }], isError: true }

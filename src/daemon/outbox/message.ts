@@ -29,8 +29,8 @@ type ReportMessage = {
   }
 }[ReportKind]
 
-/** Null when the attempt has nothing to send. */
-export function nextMessage(outbox: Outbox, attemptId: string): Message | null {
+/** Null when the attempt has nothing to send. `most`: events in one message. */
+export function nextMessage(outbox: Outbox, attemptId: string, most: number = limits.eventsPerBatch): Message | null {
   const [first] = outbox.pending(1, attemptId)
   if (first === undefined) return null
   // One arm of the union as it came: kind and body belong together.
@@ -38,13 +38,13 @@ export function nextMessage(outbox: Outbox, attemptId: string): Message | null {
   const events: NumberedEvent[] = []
   const rowIds: number[] = []
   let bytes = 0
-  const small = first.events.length <= limits.eventsPerBatch / 2
+  const small = first.events.length <= most / 2
   for (const row of small ? outbox.pending(rowsAtOnce, attemptId) : [first]) {
     if (row.kind !== 'events' || row.epoch !== first.epoch) break
-    if (events.length + row.events.length > limits.eventsPerBatch || bytes + row.bytes > maxMessageBytes) {
+    if (events.length + row.events.length > most || bytes + row.bytes > maxMessageBytes) {
       if (events.length > 0) break
     }
-    events.push(...row.events)
+    events.push(...row.events.slice(0, most)) // what is left of a row that is too long goes next: its rest stays until it is acknowledged
     rowIds.push(row.id)
     bytes += row.bytes
   }

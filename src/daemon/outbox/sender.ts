@@ -18,6 +18,8 @@ export interface SenderOptions {
   onLost(attemptId: string, detail: string): void
   /** The server never takes this request of an agent: nobody will answer it, so it is denied. */
   onNotAsked(attemptId: string, requestId: string): void
+  /** How many events one message of this attempt may hold; default 50. */
+  batchSize?(attemptId: string): number | undefined
   /** A final report or a request was acknowledged. */
   onAcknowledged(attemptId: string, kind: OutboxKind): void
   readonly clock: Clock
@@ -115,7 +117,7 @@ class OutboxSender implements Sender {
     let stalls = 0
     while (!signal.aborted) {
       const pokes = this.#pokes
-      const message = nextMessage(journal.outbox, attemptId)
+      const message = nextMessage(journal.outbox, attemptId, this.#options.batchSize?.(attemptId))
       if (message === null) return pokes
       const next = await this.#send(message, stalls)
       if (next === 'wait' && this.#pokes === pokes) return pokes

@@ -8,6 +8,9 @@ import { readFileIfThere, writeFileAtomic } from '../../lib/atomic-file.ts'
 import { gitOrNull } from '../../lib/git.ts'
 import { withLock } from '../../lib/lock.ts'
 import { slug as slugShape } from '../../protocol/names.ts'
+import { builtIn } from '../harness/registry.ts'
+import type { AgentConfig } from './agent-config.ts'
+import { agentConfigIn } from './agent-config.ts'
 import type { UsableRepo } from './inspect.ts'
 import { inspectRepo } from './inspect.ts'
 import { repoFileAt } from './repo-file.ts'
@@ -18,7 +21,9 @@ const entry = z.object({
   commonDir: z
     .string()
     .describe('Its git folder when it was registered; a checkout that points elsewhere later is refused'),
-  trusted: z.array(z.string()).describe('Content ids of the repo.toml files that may run commands here'),
+  trusted: z
+    .array(z.string())
+    .describe('Content ids of the repo.toml files that may run commands here, and of the agents’ own configurations'),
 })
 const registryFile = z.object({ version: z.literal(1), repos: z.array(entry) })
 
@@ -27,7 +32,7 @@ export type RegisteredRepo = z.infer<typeof entry>
 export interface AddRepo {
   readonly path: string
   readonly slug?: string | undefined
-  /** Also trust the `.capstan/repo.toml` of its HEAD as it is now. */
+  /** Also trust what its HEAD configures, as `trustRepo` does. */
   readonly trust?: boolean | undefined
 }
 
@@ -38,8 +43,8 @@ export interface AddedRepo {
   readonly notices: readonly string[]
 }
 
-/** Contents trusted per repository; branches differ, and old ones should not pile up for ever. */
-const trustedKept = 32
+/** Contents trusted per repository, a few at a time; branches differ, and old ones should not pile up for ever. */
+const trustedKept = 128
 
 /** In order of registration. Throws `configuration` when the file is not a registry. */
 export function listRepos(registryPath: string): RegisteredRepo[] {
@@ -66,7 +71,7 @@ export async function addRepo(registryPath: string, add: AddRepo, signal?: Abort
   const found = await inspectRepo(add.path, { signal })
   if (!found.usable) throw new Problem('invalid_request', found.problem)
   const slug = add.slug === undefined ? await defaultSlug(found) : requireSlug(add.slug)
-  const cid = add.trust === true ? await cidToTrust(found, signal) : null
+  const trusting = add.trust === true ? await toTrust(found, signal) : null
   return change(registryPath, signal, (repos) => {
     const before = repos.find((repo) => repo.path === found.path)
     const chosen = add.slug === undefined && before !== undefined ? before.slug : slug
@@ -77,7 +82,7 @@ export async function addRepo(registryPath: string, add: AddRepo, signal?: Abort
         `The slug "${chosen}" of ${found.path} is that of ${other.path}; choose another with --slug NAME.`,
       )
     }
-    const trusted = withTrust(before?.trusted ?? [], cid)
+    const trusted = withTrust(before?.trusted ?? [], trusting)
     const repo: RegisteredRepo = { slug: chosen, path: found.path, commonDir: found.commonDir, trusted }
     const rest = repos.map((each) => (each === before ? repo : each))
     return {
@@ -95,16 +100,19 @@ export async function removeRepo(registryPath: string, name: string, signal?: Ab
   })
 }
 
-/** Lets the commands of the `.capstan/repo.toml` at HEAD run from now on; a later content is untrusted again. Gives its content id. */
-export async function trustRepo(registryPath: string, name: string, signal?: AbortSignal): Promise<string> {
+/**
+ * Lets what the repository configures at HEAD count from now on: the commands of its `.capstan/repo.toml`, and the agents' own files. A later
+ * content is untrusted again. Throws `invalid_request` when it configures nothing.
+ */
+export async function trustRepo(registryPath: string, name: string, signal?: AbortSignal): Promise<Trusting> {
   const { path } = requireRepo(listRepos(registryPath), name)
   const found = await inspectRepo(path, { signal })
   if (!found.usable) throw new Problem('invalid_request', found.problem)
-  const cid = await cidToTrust(found, signal)
+  const trusted = await toTrust(found, signal)
   return change(registryPath, signal, (repos) => {
     const repo = requireRepo(repos, name)
-    const trusting = { ...repo, trusted: withTrust(repo.trusted, cid) }
-    return { repos: repos.map((each) => (each === repo ? trusting : each)), result: cid }
+    const trusting = { ...repo, trusted: withTrust(repo.trusted, trusted) }
+    return { repos: repos.map((each) => (each === repo ? trusting : each)), result: trusted }
   })
 }
 
@@ -161,21 +169,35 @@ function change<T>(
   })
 }
 
-async function cidToTrust(found: UsableRepo, signal: AbortSignal | undefined): Promise<string> {
-  const file = await repoFileAt({ commonDir: found.commonDir, commit: found.headSha, trusted: [], signal })
-  if (file.kind === 'none') {
-    throw new Problem(
-      'invalid_request',
-      `${found.path} has no .capstan/repo.toml at HEAD; commit one before trusting it.`,
-    )
-  }
-  if (file.kind === 'invalid') throw new Problem('configuration', file.problem)
-  return file.cid
+export interface Trusting {
+  /** Content id of the `.capstan/repo.toml`; null: there is none. */
+  readonly file: string | null
+  /** What else is trusted: what configures each harness, by its name. */
+  readonly agents: Readonly<Record<string, AgentConfig>>
 }
 
-function withTrust(trusted: readonly string[], cid: string | null): string[] {
-  if (cid === null) return [...trusted]
-  return [...trusted.filter((each) => each !== cid), cid].slice(-trustedKept)
+async function toTrust({ path, commonDir, headSha }: UsableRepo, signal: AbortSignal | undefined): Promise<Trusting> {
+  const file = await repoFileAt({ commonDir, commit: headSha, trusted: [], signal })
+  if (file.kind === 'invalid') throw new Problem('configuration', file.problem)
+  const subfolder = file.kind === 'none' ? null : (file.file.subfolder ?? null)
+  const at = { cwd: commonDir, gitDir: commonDir, signal }
+  const found = await Promise.all(
+    builtIn.map(async ({ name, repoConfig }) => {
+      const config = repoConfig && (await agentConfigIn(headSha, { names: repoConfig.names, subfolder }, at))
+      return config ? [[name, config] as const] : []
+    }),
+  )
+  const agents = Object.fromEntries(found.flat())
+  if (file.kind !== 'none' || found.flat().length > 0) return { file: file.kind === 'none' ? null : file.cid, agents }
+  const detail = `${path} has no .capstan/repo.toml at HEAD, nor a configuration of an agent; commit one before trusting it.`
+  throw new Problem('invalid_request', detail)
+}
+
+function withTrust(trusted: readonly string[], trusting: Trusting | null): string[] {
+  if (trusting === null) return [...trusted]
+  const { file, agents } = trusting
+  const cids = [...(file === null ? [] : [file]), ...Object.values(agents).map(({ cid }) => cid)]
+  return [...trusted.filter((each) => !cids.includes(each)), ...cids].slice(-trustedKept)
 }
 
 function requireSlug(text: string): string {

@@ -6,6 +6,7 @@ import type { ApprovalRule } from '../../core/approval.ts'
 import type { Tally } from '../../core/budget.ts'
 import { nothingUsed } from '../../core/budget.ts'
 import { Problem } from '../../core/problem.ts'
+import { messageOf } from '../../lib/error-text.ts'
 import type { Redactor } from '../../lib/redact.ts'
 import { makeRedactor, secretsAmong } from '../../lib/redact.ts'
 import type { EventBody } from '../../protocol/events.ts'
@@ -14,16 +15,19 @@ import { passedBy, runEnvironment } from '../harness/environment.ts'
 import type { Brief, Harness, Launch } from '../harness/port.ts'
 import { follow } from '../journal/follow.ts'
 import { outputWords } from '../mcp/output-words.ts'
-import { bridgeOf, layOut, placeOf, readableOf, tokenOf } from '../mcp/place.ts'
+import { bridgeOf, placeOf, readableOf } from '../mcp/place.ts'
+import { commandFolder } from '../mcp/programs.ts'
 import type { ToolsHost } from '../mcp/serve-tools.ts'
 import { serveTools } from '../mcp/serve-tools.ts'
 import type { Resumed } from '../session/resume.ts'
+import { withGitConfig } from '../signing/given.ts'
 import { checkProgram } from '../supervisor/program.ts'
 import type { RunHandle } from '../supervisor/run.ts'
 import { confirmLost, startRun } from '../supervisor/run.ts'
 import { stopTree } from '../supervisor/stop.ts'
 import { giveFolders } from '../workspace/give.ts'
 import type { Workspace } from '../workspace/port.ts'
+import { hasHostExec, layOutTools } from './beyond-box.ts'
 import { boxFor, limitGroup } from './box.ts'
 import type { StepDone } from './conversation.ts'
 import { Conversation } from './conversation.ts'
@@ -33,6 +37,9 @@ import type { GivenToRun } from './given.ts'
 import { attachmentsIn, givenTo } from './given.ts'
 import type { Inbox } from './inbox.ts'
 import { inTerminal } from './interactive.ts'
+import type { Held } from './own-config.ts'
+import { instructionWords } from './own-config.ts'
+import { portsOf } from './ports.ts'
 import { autonomyOf } from './prepare.ts'
 import { RunRefused } from './refused.ts'
 
@@ -45,6 +52,8 @@ export interface AgentStart {
   readonly cwd: string
   /** What of earlier work it starts with. */
   readonly resumed: Resumed | null
+  /** What of the repository's own configuration does not count. */
+  readonly held?: Held | null | undefined
 }
 
 /** The environment of the agent, its setup and its checks. Makes the run's temporary folder. */
@@ -68,8 +77,10 @@ export function environmentOf(
       attempt: assignment.n,
       tmpDir,
       ...(deps.tools === undefined ? {} : { mcp: placeOf(runDir) }),
+      ...(deps.tools === undefined || !hasHostExec(deps, assignment) ? {} : { commands: commandFolder(runDir) }),
       ...((assignment.task.attachments ?? []).length === 0 ? {} : { attachments: attachmentsIn(runDir) }),
       ...(deps.authorInRuns === true ? { author: deps.author } : {}),
+      ports: portsOf(deps.places.dataDir, assignment.attemptId),
     },
     switches,
   })
@@ -77,7 +88,8 @@ export function environmentOf(
 
 /** Blackens the values of every secret that reaches the run: of the secrets folder, and of the host's keys and tokens. */
 export function redactorOf(deps: RunDeps, run: Pick<AgentStart, 'assignment' | 'harness' | 'runDir'>): Redactor {
-  return makeRedactor(secretsAmong(environmentOf(deps, run, {}), deps.secrets()))
+  const forge = deps.forge == null ? {} : { 'forge token': deps.forge.token }
+  return makeRedactor({ ...secretsAmong(environmentOf(deps, run, {}), deps.secrets()), ...forge })
 }
 
 /** Starts the agent. Throws `RunRefused` when its program cannot be executed. Says what the CLI could not honour. */
@@ -93,7 +105,7 @@ export async function startAgent(
   writeFileSync(promptFile, brief.prompt, { mode: 0o600 })
   chmodSync(promptFile, 0o600)
   const filesDir = join(runDir, 'files')
-  if (deps.tools !== undefined) layOut(runDir, tokenOf(deps.tools.key, assignment.attemptId), deps.sandbox.user)
+  const signing = await layOutTools(deps, assignment, runDir)
   const launch = harness.launch({
     ...brief,
     promptFile,
@@ -103,9 +115,9 @@ export async function startAgent(
     given,
   })
   writeFiles(filesDir, launch.files ?? [])
-  const { runningTimeoutMs } = assignment.task
+  const { attemptId, task } = assignment
   try {
-    const env = environmentOf(deps, start, launch.env)
+    const env = withGitConfig(environmentOf(deps, start, launch.env), signing.config)
     const [program] = launch.argv
     checkProgram(program, env.PATH ?? '', start.cwd)
     const box = boxFor(deps, start, {
@@ -117,7 +129,6 @@ export async function startAgent(
     giveFolders(deps.sandbox.user, [filesDir, ...given.readable, join(runDir, 'tmp')])
     const argv: Launch['argv'] = box === null ? launch.argv : [...box.before, ...launch.argv]
     const whole = { argv, env: box === null ? env : box.env }
-    const { attemptId, task } = assignment
     const terminal =
       task.interactive === true ? await inTerminal(deps, { attemptId, runDir, cwd: start.cwd, ...whole }) : null
     const handle = await startRun({
@@ -131,8 +142,8 @@ export async function startAgent(
       cwd: start.cwd,
       stdin: launch.stdin,
       marker: assignment.attemptId,
-      deadlineAt: runningTimeoutMs === 0 ? null : deps.clock.now() + runningTimeoutMs,
-      orphanAfterMs: deps.orphanAfterMs,
+      deadlineAt: task.runningTimeoutMs === 0 ? null : deps.clock.now() + task.runningTimeoutMs,
+      orphanAfterMs: deps.orphanAfterMs + longerLease(deps, assignment),
       graceMs: deps.graceMs,
       containment: deps.containment,
       clock: deps.clock,
@@ -144,6 +155,7 @@ export async function startAgent(
         ...launch.notHonoured,
         ...given.notHonoured,
         ...unmeasured(assignment, harness),
+        ...(signing.problem === null ? [] : [signing.problem]),
         ...(box?.notices ?? []),
       ],
     }
@@ -152,6 +164,15 @@ export async function startAgent(
     throw error
   }
 }
+
+/** By how much the run's lease is longer than the server's own; a host that is away may then come back so much later. */
+function longerLease(deps: RunDeps, { profile }: Assignment): number {
+  const asked = profile?.settings.leaseTtlMs ?? deps.leaseTtlMs ?? 0
+  return Math.max(0, asked - serverLeaseMs)
+}
+
+/** What a server gives when nobody asks, ms. */
+const serverLeaseMs = 90_000
 
 /** Budgets that cannot be held, because nobody tells how much of them is used. */
 function unmeasured({ task }: Assignment, { name }: Harness): readonly string[] {
@@ -164,13 +185,16 @@ function unmeasured({ task }: Assignment, { name }: Harness): readonly string[] 
 }
 
 /** What the adapter may know of the run, at its start and whenever its output is read. */
-type Briefed = Pick<AgentStart, 'cwd' | 'runDir' | 'harness'> & { readonly resumed?: Resumed | null }
+type Briefed = Pick<AgentStart, 'cwd' | 'runDir' | 'harness'> & {
+  readonly resumed?: Resumed | null
+  readonly held?: Held | null | undefined
+}
 
 function briefOf(assignment: Assignment, run: Briefed, tools: ToolsHost | undefined): Brief {
   const { task, profile } = assignment
-  const { cwd, runDir, harness, resumed } = run
+  const { cwd, runDir, harness, resumed, held } = run
   const { before, after } = givenOf(assignment, run)
-  const asked = `${before}${resumed?.preface ?? ''}${task.prompt}${after}`
+  const asked = `${before}${resumed?.preface ?? ''}${task.prompt}${instructionWords(held)}${after}`
   return {
     prompt: `${asked}${tools === undefined ? '' : outputWords(task, harness)}`,
     cwd,
@@ -178,6 +202,7 @@ function briefOf(assignment: Assignment, run: Briefed, tools: ToolsHost | undefi
     autonomy: autonomyOf({ task, profile }),
     maxTurns: task.budgets.maxTurns ?? profile?.settings.maxTurns ?? null,
     sessionRef: resumed?.sessionRef ?? null,
+    trusted: held == null,
     mcp: tools === undefined ? null : bridgeOf(runDir),
   }
 }
@@ -213,15 +238,21 @@ export interface Following {
   readonly assignment: Assignment
   readonly runDir: string
   readonly harness: Harness
+  /** For programs that are started on the host; without it none is. */
+  readonly workspace?: Workspace
   /** Where in the workspace the agent works. */
   readonly cwd: string
   /** What of earlier work it began with. */
   readonly resumed?: Resumed | null
+  /** As it was started with. */
+  readonly held?: Held | null | undefined
   /** Ends the following after the last line is read. */
   readonly ended: Promise<unknown>
   readonly signal: AbortSignal
   /** True when the run is being stopped: what it printed beyond the limit is then not read to its end. */
   readonly stopped?: () => boolean
+  /** Aborts when the run is stopped, or let go. */
+  readonly interrupt?: AbortSignal
   /** Called after each commit with what was used so far. */
   onUsed(tally: Tally): void
   /** Called after each commit with what was said. */
@@ -245,12 +276,14 @@ export interface Following {
 export async function followAgent(deps: RunDeps, following: Following): Promise<unknown> {
   const { assignment, harness, runDir } = following
   let tally = nothingUsed
+  const redact = redactorOf(deps, following)
+  const brief = briefOf(assignment, following, deps.tools)
   const talk = new Conversation(deps, {
     assignment,
     runDir,
     harness,
-    brief: briefOf(assignment, following, deps.tools),
-    redact: redactorOf(deps, following),
+    brief,
+    redact,
     rules: following.rules ?? [],
     approvers: following.approvers ?? null,
     inputBase: following.inputBase ?? null,
@@ -262,14 +295,28 @@ export async function followAgent(deps: RunDeps, following: Following): Promise<
     },
     onOwnAnswer: (call) => tools.answered(call),
   })
-  const tools = serveTools(deps, { assignment, runDir, own: (step) => talk.own(step) })
+  const { cwd, workspace = null } = following
+  const tools = serveTools(deps, { assignment, runDir, cwd, workspace, redact, own: (step) => talk.own(step) })
   talk.recover()
+  const cancel = () => {
+    const reduced = following.stopped?.() === true ? harness.cancel?.(talk.parser, brief) : undefined
+    if (reduced?.send === undefined) return
+    try {
+      talk.own({ reduced })
+    } catch (error) {
+      // its processes are ended all the same
+      deps.log.warn({ attemptId: assignment.attemptId, error: messageOf(error) }, 'agent not told to end its turn')
+    }
+  }
+  following.interrupt?.addEventListener('abort', cancel, { once: true })
+  if (following.interrupt?.aborted === true) cancel()
   try {
     const signal = AbortSignal.any([following.signal, tools.broken])
     await tools.open()
     await readAndHear(deps, { ...following, signal }, talk)
     tools.broken.throwIfAborted()
   } finally {
+    following.interrupt?.removeEventListener('abort', cancel)
     await tools.close()
   }
   talk.end()
@@ -282,7 +329,7 @@ async function readAndHear(deps: RunDeps, following: Following, talk: Conversati
   const { clock } = deps
   const over = new AbortController()
   const broken = new AbortController()
-  const hearing = (inbox?.serve((given) => talk.give(given), over.signal) ?? Promise.resolve()).catch((error) =>
+  const hearing = (inbox?.serve((given) => talk.take(given), over.signal) ?? Promise.resolve()).catch((error) =>
     broken.abort(error),
   )
   let endedAt: number | null = null

@@ -9,12 +9,13 @@ import type { Harness } from '../harness/port.ts'
 import type { Policy } from '../policy.ts'
 import { listRepos } from '../repos/registry.ts'
 import { makeBox } from '../sandbox/bubblewrap.ts'
-import { makeAs } from '../sandbox/homes.ts'
+import { placeHome } from '../sandbox/homes.ts'
 import { makeLimits, planLimits, releaseLimits, writeVersion2 } from '../sandbox/limits.ts'
 import { isPrivateRule, type NetworkRule } from '../sandbox/network-rules.ts'
 import { expandHome, realPath } from '../sandbox/places.ts'
-import type { Box, BoxUse, HostPlaces } from '../sandbox/port.ts'
-import { repoFolder } from '../workspace/branch.ts'
+import type { Box, BoxUse, HostPlaces, PlacedPath } from '../sandbox/port.ts'
+import { conversationHome } from '../session/conversation-home.ts'
+import { copiesIn, storesOf } from '../setup/package-stores.ts'
 import type { Workspace } from '../workspace/port.ts'
 import { removeTree } from '../workspace/tree.ts'
 import type { RunDeps } from './deps.ts'
@@ -62,6 +63,8 @@ export function boxFor(
     readonly env: Readonly<Record<string, string>>
     readonly program: string
     readonly readable: readonly string[]
+    /** It may fill the repository's package stores. Default: it has the run's copies. */
+    readonly fillsStores?: boolean
   },
 ): MadeBox | null {
   const settings = sandboxOf(run.assignment)
@@ -80,11 +83,11 @@ export function boxFor(
       host,
       workspace: run.workspace,
       runDir: run.runDir,
-      cacheDir: join(host.dataDir, 'caches', repoFolder(run.assignment.task.repo ?? 'none')),
+      cacheDir: made.fillsStores === true ? storesFor(deps, run.assignment) : copiesIn(run.runDir),
       cwd: run.cwd,
       program: made.program,
       env: made.env,
-      homePaths: homePathsOf(run.harness, deps, host.home),
+      homePaths: harnessPlaces(deps, run),
       readable: made.readable,
       rules: rulesOf(deps.policy, settings, made.use),
       user: sandbox.user,
@@ -95,6 +98,11 @@ export function boxFor(
   )
   const notices = [...box.notices, ...unheld.map((each) => `sandbox: this host cannot hold ${each}`)]
   return { ...box, notices, name: limited ? `bubblewrap, limits by ${mechanism}` : 'bubblewrap' }
+}
+
+/** The repository's package stores on this host. */
+export function storesFor({ places }: RunDeps, { task }: Assignment): string {
+  return storesOf(places.dataDir, { team: task.teamId ?? 'team', repo: task.repo ?? 'none' })
 }
 
 /** What is named may be a link that an agent of an earlier run has left: where it leads must be allowed, too. */
@@ -141,11 +149,14 @@ function placesOf(deps: RunDeps): HostPlaces {
   return { home: deps.probe().env.HOME ?? '/nonexistent', dataDir, capstanHome, secretDir, repos }
 }
 
-/** Folders that keep a conversation are made now: the agent could only make them where they are lost. */
-function homePathsOf(harness: Harness, deps: RunDeps, home: string): ReturnType<NonNullable<Harness['homePaths']>> {
-  const paths = harness.homePaths?.(deps.probe().env) ?? []
-  for (const { path, made } of paths) if (made === true) makeAs(deps.sandbox.user, expandHome(path, home))
-  return paths
+/** The harness's own files. The folders of conversations are made now: the agent could only make them where they are lost. */
+export function harnessPlaces(
+  deps: RunDeps,
+  { harness, workspace }: Pick<BoxedRun, 'harness' | 'workspace'>,
+): readonly PlacedPath[] {
+  const home = conversationHome(deps.state.dir, workspace)
+  if (harness.homePaths === undefined || home === null) return []
+  return placeHome(harness.homePaths, { env: deps.probe().env, home, user: deps.sandbox.user })
 }
 
 /** Hosts for this use. One of this machine or network is reachable only if the host's policy lists it, or no sandbox is required here at all. */

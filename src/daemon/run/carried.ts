@@ -5,9 +5,10 @@ import { cidOf } from '../../lib/cid.ts'
 import { messageOf } from '../../lib/error-text.ts'
 import { writePlain } from '../../lib/plain-file.ts'
 import { isStorageTrouble } from '../../lib/storage-trouble.ts'
-import type { Harness } from '../harness/port.ts'
+import type { Harness, HostProbe } from '../harness/port.ts'
 import type { Bundle } from '../session/bundle.ts'
 import { pack, readBundle } from '../session/bundle.ts'
+import { conversationHost } from '../session/conversation-home.ts'
 import { redactorOf } from './agent.ts'
 import type { RunDeps } from './deps.ts'
 import type { RunRecord } from './record.ts'
@@ -23,10 +24,13 @@ export function conversationPathOf(runDir: string): string {
  */
 export function keepConversation(deps: RunDeps, record: RunRecord, cwd: string): string | null {
   const { state, runDir, attemptId } = record
-  const { harness } = record.prepared()
+  const { harness, workspace } = record.prepared()
   try {
     const ref = state.ending?.sessionRef ?? null
-    const bundle = ref === null || !deps.sharesSessions ? null : bundleOf(deps, harness, { ref, cwd })
+    const bundle =
+      ref === null || !deps.sharesSessions
+        ? null
+        : bundleOf(conversationHost(deps.probe(), deps.state.dir, workspace), harness, { ref, cwd })
     if (bundle === null) return null
     const redact = redactorOf(deps, { assignment: state.assignment, harness, runDir })
     const bytes = pack({ ...bundle, files: bundle.files.map(({ name, text }) => ({ name, text: redact(text) })) })
@@ -40,11 +44,10 @@ export function keepConversation(deps: RunDeps, record: RunRecord, cwd: string):
 }
 
 function bundleOf(
-  deps: RunDeps,
+  host: HostProbe,
   harness: Harness,
   { ref, cwd }: { readonly ref: string; readonly cwd: string },
 ): Bundle | null {
-  const host = deps.probe()
   if (harness.sessionRoot === undefined) return null
   const files = harness.sessionFiles?.(host, { ref, cwd }) ?? []
   return readBundle({ harness: harness.name, ref }, harness.sessionRoot(host, { cwd }), files)

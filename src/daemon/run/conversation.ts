@@ -11,14 +11,15 @@ import type { Assignment } from '../../protocol/link.ts'
 import { oneLine } from '../harness/cut.ts'
 import type { Answer, Ask, Brief, Harness, Line, Reduced } from '../harness/port.ts'
 import type { Offsets } from '../journal/follow.ts'
-import type { Asked } from '../journal/talk.ts'
+import type { Asked, Words } from '../journal/talk.ts'
 import { holdDeadline, pokePump, releaseDeadline } from '../supervisor/run.ts'
 import { answerWords, foreignWords, mayAnswer } from './answer-words.ts'
 import { requestIdOf, requestOf, shownOptions, titleOf } from './ask.ts'
+import { AskBook } from './ask-book.ts'
 import type { RunDeps } from './deps.ts'
 import { beyond, told } from './flood.ts'
-import type { Given } from './inbox.ts'
-import { lateWords } from './inbox.ts'
+import type { Given, Listed } from './inbox.ts'
+import { hostItself, lateWords } from './inbox.ts'
 import { flushInput, inputSize } from './input.ts'
 import { joined } from './joined.ts'
 import type { Mark } from './marks.ts'
@@ -52,6 +53,8 @@ export interface OwnStep {
   readonly withdraw?: string
   /** A call that is answered by this, and with what. */
   readonly call?: KeptCall
+  /** What the adapter makes of something that the agent did not say, such as the stop of its run. */
+  readonly reduced?: Reduced<unknown>
 }
 
 export interface StepDone {
@@ -74,7 +77,7 @@ const taken = 'its id is one of Capstan’s own'
 export class Conversation {
   readonly #deps: RunDeps
   readonly #in: ConversationInput
-  readonly #asks: Map<string, Asked>
+  readonly #asks: AskBook
   #parser: unknown
   #reached: Offsets
   #committedAt: Offsets
@@ -91,7 +94,7 @@ export class Conversation {
     this.#parser = cursor.parserState ?? input.harness.initial()
     this.#reached = cursor.offsets
     this.#committedAt = cursor.offsets
-    this.#asks = new Map(deps.journal.talk.asks(attemptId).map((asked) => [asked.key, asked]))
+    this.#asks = new AskBook(input.assignment, deps.journal.talk.asks(attemptId))
     this.#done = deps.journal.talk.isDone(attemptId)
   }
 
@@ -119,7 +122,7 @@ export class Conversation {
 
   /** True while a request waits for a person. */
   get standing(): boolean {
-    return [...this.#asks.values()].some((asked) => asked.requestId !== null)
+    return this.#asks.standing
   }
 
   /** Whole lines of the agent, and where reading goes on. `again`: as an earlier start of the daemon cut and counted them. */
@@ -135,63 +138,87 @@ export class Conversation {
     this.#commit(step, shown, again === undefined ? {} : { again })
   }
 
-  /** What a person sent. What is known already, or answers nothing that waits, changes nothing. */
-  give(given: Given, again?: Mark): void {
+  /** What the run's inbox brings. False: words that came too late for the agent. */
+  take(given: Given | Listed): boolean {
+    if (given.kind !== 'listed') return this.give(given)
     const step = newStep()
-    const { talk } = this.#deps.journal
-    const { attemptId } = this.#in.assignment
-    if (given.kind === 'answer') {
-      const asked = [...this.#asks.values()].find(({ requestId }) => requestId === given.requestId)
-      if (asked === undefined) {
-        if (again !== undefined && !this.#knows(given.requestId)) this.#fill(given, again)
-        return
-      }
-      this.#answer(asked, given, step)
-    } else {
-      if (talk.heard(attemptId, given.seq)) return
-      const late = this.#done || talk.inputEnd(attemptId).ended
-      const message = late ? lateWords(given) : oneLine(`${given.by}: ${given.text}`, 2_000)
-      step.events.push({ type: 'notice', message })
-      if (!late) this.#absorb(this.#message(given.text), step)
-    }
-    this.#commit(step, step.events, again === undefined ? { given } : { given, again })
+    this.#asks.reconcile(given.requests, step)
+    if (step.reports.length > 0) this.#commit(step, [], {})
+    return true
   }
 
-  /** True when this request was asked by what the journal knows, answered or not. */
-  #knows(requestId: string): boolean {
-    const { attemptId } = this.#in.assignment
-    return [...this.#asks.values()].some(({ key, times }) =>
-      Array.from({ length: times }, (_, at) => requestIdOf(attemptId, key, at + 1)).includes(requestId),
-    )
+  /** What a person sent. What is known already, or answers nothing that waits, changes nothing. False: words that came too late. */
+  give(given: Given, again?: Mark): boolean {
+    const step = newStep()
+    if (given.kind === 'message') {
+      const before = this.#deps.journal.talk.heard(this.#in.assignment.attemptId, given.seq)
+      if (before !== null) return before === 'taken'
+      this.#hear(given, step)
+    } else {
+      const asked = this.#asks.waitingFor(given.requestId)
+      if (asked === undefined) {
+        if (again !== undefined && !this.#asks.knows(given.requestId)) this.#fill(given, again)
+        return true
+      }
+      this.#answer(asked, given, step)
+    }
+    this.#commit(step, step.events, again === undefined ? { given } : { given, again })
+    return step.late !== true
+  }
+
+  #hear(given: Given & { readonly kind: 'message' }, step: Step): void {
+    const late = this.#done || this.#deps.journal.talk.inputEnd(this.#in.assignment.attemptId).ended
+    const reduced = late ? null : this.#message(given.text)
+    step.late = reduced === null || reduced.refused === true
+    const message = late ? lateWords(given) : oneLine(`${given.by}: ${given.text}`, 2_000)
+    step.events.push({ type: 'notice', message })
+    if (reduced !== null) this.#absorb(reduced, step)
+    if (!late && step.late) step.events.push({ type: 'notice', message: lateWords(given) })
   }
 
   /** Of a question whose memory was lost with the journal: what was told of its answer keeps its numbers. Once. */
   #fill(given: Given & { readonly kind: 'answer' }, again: Mark): void {
     const key = `${lostKey}${given.requestId}`
-    if (this.#asks.has(key)) return
+    if (this.#asks.get(key) !== undefined) return
     const step = newStep()
-    this.#asks.set(key, { key, times: 0, requestId: null, title: '', options: [] })
-    step.touched.add(key)
+    this.#asks.put({ key, times: 0, requestId: null, title: '', options: [] }, step)
     this.#commit(step, [], { given, again })
   }
 
   /** The daemon's own words, in the order in which they come between the agent's. */
-  own({ events = [], ask, withdraw, call }: OwnStep): void {
+  own({ events = [], ask, withdraw, call, reduced }: OwnStep): void {
     const step = newStep()
     step.events.push(...events)
     if (ask !== undefined) this.#open({ ...ask, key: ownKey + ask.key }, step)
     if (withdraw !== undefined) this.#withdraw(ownKey + withdraw, step)
     if (call !== undefined) step.calls.push(call)
+    if (reduced !== undefined) this.#absorb(reduced, step)
     this.#commit(step, step.events, {})
   }
 
-  /** The agent is gone: nobody needs to answer it any more. */
+  /** The agent is gone: nobody needs to answer it any more, and what it did not read becomes the next message. */
   end(): void {
-    const open = [...this.#asks.values()].filter(({ requestId }) => requestId !== null)
-    if (open.length === 0) return
+    const { waiting } = this.#asks
+    const unread = this.#unread()
+    if (waiting.length + unread.length === 0) return
     const step = newStep()
-    for (const { key } of open) this.#withdraw(key, step)
+    for (const key of waiting) this.#withdraw(key, step)
+    const { attemptId, epoch } = this.#in.assignment
+    for (const { seq, text } of unread) {
+      const message = oneLine(`not read by the agent, kept as the next message: ${text}`, 2_000)
+      step.events.push({ type: 'notice', message })
+      step.reports.push({ kind: 'unsaid', body: { attemptId, epoch, seq } })
+    }
     this.#commit(step, step.events, {})
+  }
+
+  /** Words that the adapter still holds, with the numbers they came under. */
+  #unread(): readonly Words[] {
+    const given = [...this.#deps.journal.talk.words(this.#in.assignment.attemptId)]
+    return (this.#in.harness.unread?.(this.#parser) ?? []).flatMap((text) => {
+      const at = given.findLastIndex((words) => words.text === text)
+      return at === -1 ? [] : given.splice(at, 1)
+    })
   }
 
   #answer(asked: Asked, given: Given & { readonly kind: 'answer' }, step: Step): void {
@@ -203,10 +230,11 @@ export class Conversation {
     const heard = silent || chosen?.grants === 'deny' || mayAnswer(by, this.#in.approvers)
     const [option, text] = heard ? [chosen, said] : [null, null]
     const words = heard ? answerWords(asked, option?.label ?? null, { by, text }) : foreignWords(asked, by)
-    this.#close(asked, step)
+    if (by === hostItself) this.#asks.takeBack(asked, step, { expired: true })
+    else this.#asks.close(asked, step)
     step.events.push({ type: 'notice', message: words })
     if (asked.key.startsWith(ownKey)) {
-      step.calls.push({ key: asked.key.slice(ownKey.length), answer: { label: option?.label ?? null, text } })
+      step.calls.push({ key: asked.key.slice(ownKey.length), answer: { label: option?.label ?? null, text, by } })
     } else this.#absorb(this.#reduceAnswer({ key: asked.key, optionId: option?.id ?? null, text }), step)
   }
 
@@ -249,8 +277,7 @@ export class Conversation {
     const event: EventBody = { type: 'request', requestId, kind: ask.kind, title }
     if (rule !== null && allow !== undefined) {
       step.unasked += 1
-      step.touched.add(ask.key)
-      this.#asks.set(ask.key, { ...asked, requestId: null })
+      this.#asks.put({ ...asked, requestId: null }, step)
       step.events.push({ ...event, rule: describeRule(rule) })
       this.#absorb(this.#reduceAnswer({ key: ask.key, optionId: allow.id, text: null }), step)
       return
@@ -260,25 +287,17 @@ export class Conversation {
       return
     }
     this.#asked += 1
-    step.touched.add(ask.key)
-    this.#asks.set(ask.key, asked)
+    const sent = requestOf(assignment, { ask, requestId, redact })
+    this.#asks.put({ ...asked, open: { sent, until: this.#deps.clock.now() + sent.openForMs } }, step)
     step.events.push(event)
-    step.reports.push({ kind: 'request', body: requestOf(assignment, { ask, requestId, redact }) })
+    step.reports.push({ kind: 'request', body: sent })
   }
 
   #withdraw(key: string, step: Step): void {
     const asked = this.#asks.get(key)
     if (asked === undefined || asked.requestId === null) return
-    const { attemptId, epoch } = this.#in.assignment
-    const { requestId } = asked
-    this.#close(asked, step)
+    this.#asks.takeBack(asked, step)
     step.events.push({ type: 'notice', message: `taken back: ${asked.title}` })
-    step.reports.push({ kind: 'withdraw', body: { attemptId, epoch, requestId } })
-  }
-
-  #close(asked: Asked, step: Step): void {
-    this.#asks.set(asked.key, { ...asked, requestId: null })
-    step.touched.add(asked.key)
   }
 
   /** Journalled as one; then the agent hears it, and its clocks stand or go. */
@@ -296,7 +315,7 @@ export class Conversation {
     journal.transaction(() => {
       journal.commitLines({ attemptId, offsets, parserState: this.#parser, events, at })
       this.#keep(step)
-      if (given?.kind === 'message') journal.talk.hear(attemptId, given.seq)
+      if (given?.kind === 'message') journal.talk.hear(attemptId, given, step.late === true ? 'late' : 'taken')
       for (const { kind, body } of step.reports) journal.outbox.add(attemptId, kind, body, at)
     })
     this.#committedAt = offsets
@@ -312,10 +331,7 @@ export class Conversation {
     const { assignment, runDir, inputBase } = this.#in
     const { attemptId } = assignment
     const { talk } = this.#deps.journal
-    for (const key of step.touched) {
-      const asked = this.#asks.get(key)
-      if (asked !== undefined) talk.keepAsk(attemptId, asked)
-    }
+    this.#asks.keep(talk, step)
     for (const { key, answer } of step.calls) this.#deps.journal.calls.keep(attemptId, key, answer)
     if (step.done) talk.markDone(attemptId)
     if (step.send.length === 0 && !step.endInput) return
@@ -362,7 +378,8 @@ export class Conversation {
 
   #message(text: string): Reduced<unknown> {
     const failed: EventBody = { type: 'notice', level: 'warning', message: 'this agent takes no words while it works' }
-    return this.#safely(failed, (harness, brief) => harness.message?.(this.#parser, text, brief))
+    const reduced = this.#safely(failed, (harness, brief) => harness.message?.(this.#parser, text, brief))
+    return reduced.events[0] === failed ? { ...reduced, refused: true } : reduced
   }
 
   #safely(instead: EventBody, act: (harness: Harness, brief: Brief) => Reduced<unknown> | undefined): Reduced<unknown> {

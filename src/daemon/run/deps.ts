@@ -6,6 +6,7 @@ import type { GitAuthor } from '../../lib/git.ts'
 import type { Log } from '../../lib/log.ts'
 import type { HarnessFound } from '../../protocol/fleet.ts'
 import type { Harness, HostProbe } from '../harness/port.ts'
+import type { Forge } from '../hostexec/forge.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { ToolsHost } from '../mcp/serve-tools.ts'
 import type { Policy } from '../policy.ts'
@@ -34,6 +35,8 @@ export interface RunDeps {
   readonly author: GitAuthor
   /** Agents commit as that author too, because the host's identity names one. */
   readonly authorInRuns?: boolean
+  /** The token of the identity's forge, for git and gh that are started on the host; no run sees it. */
+  readonly forge?: Forge | null
   readonly containment: ContainmentChoice
   /** What this host can do of a sandbox, and as whom it runs agents. */
   readonly sandbox: SandboxHost
@@ -45,6 +48,9 @@ export interface RunDeps {
   readonly graceMs: number
   /** Between checkpoints of a working agent; default 5 min, 0: none, ms. */
   readonly checkpointIntervalMs?: number | null
+  /** What runs ask for whose profile does not say: a lease, ms, and how long the folders of sessions are kept, ms. */
+  readonly leaseTtlMs?: number | null
+  readonly warmSessionTtlMs?: number | null
   /** How long lines may wait to be sent together; default 200 ms. */
   readonly flushMs?: number | null
   /** Knows which accounts have spent their quota; none where nobody claims for them. */

@@ -6,6 +6,8 @@ import { Problem } from '../../core/problem.ts'
 import type { Assignment } from '../../protocol/link.ts'
 import type { Continuation } from '../../protocol/session.ts'
 import { readEndRecord } from '../gc/end-record.ts'
+import { makeKeptHome } from '../sandbox/homes.ts'
+import { conversationHome } from '../session/conversation-home.ts'
 import { resume } from '../session/resume.ts'
 import { treeNow } from '../workspace/capture.ts'
 import type { Earlier } from '../workspace/continued.ts'
@@ -56,7 +58,12 @@ export async function goOn(deps: RunDeps, record: RunRecord, { cwd, subfolder, s
   const drift = [...(workspace.drift ?? []), ...(await leftBehind(deps, { continuation, workspace, signal }))]
   const fetch = (cid: string) => deps.fetch(attemptId, cid)
   const host = deps.probe()
-  const resumed = await resume({ continuation, harness, host, stateDir: deps.state.dir, cwd, subfolder, fetch, drift })
+  const stateDir = deps.state.dir
+  const { user } = deps.sandbox
+  const home = conversationHome(stateDir, workspace)
+  if (home !== null) makeKeptHome(home, user)
+  const where = { host, stateDir, workspace, cwd, subfolder, user }
+  const resumed = await resume({ continuation, harness, fetch, drift, ...where })
   record.save({ resumed })
   record.notice(resumed.notices)
 }

@@ -14,9 +14,18 @@ export type Given =
     }
   | { readonly kind: 'message'; readonly seq: number; readonly text: string; readonly by: string }
 
+/** The requests of the run that stand open at the server. */
+export interface Listed {
+  readonly kind: 'listed'
+  readonly requests: readonly string[]
+}
+
+/** Who denies what nobody answered in time, when the server does not. */
+export const hostItself = 'host'
+
 /** What the transcript says of words that nobody took. */
 export function lateWords({ by, text }: Given & { readonly kind: 'message' }): string {
-  return oneLine(`came too late, the agent takes no more words; not said: ${by}: ${text}`, 2_000)
+  return oneLine(`came too late for the agent, kept as the next message: ${by}: ${text}`, 2_000)
 }
 
 /** What a push of the server brings for a run. */
@@ -27,8 +36,8 @@ export function givenBy(push: Extract<Push, { type: 'answer' | 'message' }>): Gi
 }
 
 interface Waiting {
-  readonly given: Given
-  readonly taken: () => void
+  readonly given: Given | Listed
+  readonly taken: (taken: boolean) => void
 }
 
 export class Inbox {
@@ -36,17 +45,17 @@ export class Inbox {
   #closed = false
   #news = Promise.withResolvers<void>()
 
-  /** Resolves when it was taken for good, or when the run is over and nobody will take it. */
-  put(given: Given): Promise<void> {
-    if (this.#closed) return Promise.resolve()
-    const { promise, resolve } = Promise.withResolvers<void>()
+  /** Resolves when it was taken for good; to false when it came too late: the agent is gone, or takes no more. */
+  put(given: Given | Listed): Promise<boolean> {
+    if (this.#closed) return Promise.resolve(false)
+    const { promise, resolve } = Promise.withResolvers<boolean>()
     this.#waiting.push({ given, taken: resolve })
     this.#news.resolve()
     return promise
   }
 
-  /** Gives each to `take` until `signal` aborts. What it throws ends the serving; that one is given again to the next server. */
-  async serve(take: (given: Given) => void, signal: AbortSignal): Promise<void> {
+  /** Gives each to `take`, which says whether it was in time, until `signal` aborts. What it throws ends the serving; that one is given again to the next server. */
+  async serve(take: (given: Given | Listed) => boolean, signal: AbortSignal): Promise<void> {
     const over = Promise.withResolvers<void>()
     const stop = () => over.resolve()
     signal.addEventListener('abort', stop, { once: true })
@@ -58,9 +67,9 @@ export class Inbox {
           await Promise.race([this.#news.promise, over.promise])
           continue
         }
-        take(head.given)
+        const taken = take(head.given)
         this.#waiting.shift()
-        head.taken()
+        head.taken(taken)
       }
     } finally {
       signal.removeEventListener('abort', stop)
@@ -68,10 +77,10 @@ export class Inbox {
   }
 
   /** The agent is gone: what waits, and what still comes, is for nobody. Gives what waited. */
-  close(): readonly Given[] {
+  close(): readonly (Given | Listed)[] {
     this.#closed = true
     const waited = this.#waiting.splice(0)
-    for (const { taken } of waited) taken()
+    for (const { taken } of waited) taken(false)
     return waited.map(({ given }) => given)
   }
 }

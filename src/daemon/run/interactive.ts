@@ -1,6 +1,8 @@
 // An interactive run: the same run, whose agent has a terminal. What it does there is a person's, so its exit code alone says how it went.
 
+import { existsSync } from 'node:fs'
 import { Problem } from '../../core/problem.ts'
+import type { RunUser } from '../../lib/exec.ts'
 import type { Assignment } from '../../protocol/link.ts'
 import type { ExitFacts, Harness, Verdict } from '../harness/port.ts'
 import type { ScriptKind } from '../terminal/pane.ts'
@@ -10,7 +12,7 @@ import { RunRefused } from './refused.ts'
 
 /** The adapter as it is for an interactive run: its output is a screen and says nothing. Null: the CLI has no such form. */
 export function interactiveForm(harness: Harness): Harness | null {
-  const { interactive, answer: _answer, message: _message, ...rest } = harness
+  const { interactive, answer: _answer, message: _message, cancel: _cancel, ...rest } = harness
   if (interactive === undefined) return null
   return {
     ...rest,
@@ -42,8 +44,8 @@ export async function requireTerminal(deps: RunDeps, { task }: Pick<Assignment, 
 
 async function kindOf({ terminals, sandbox }: RunDeps): Promise<ScriptKind> {
   if (terminals === undefined) throw new RunRefused('harness_unavailable', 'this daemon keeps no terminals')
-  if (sandbox.user !== null) {
-    const detail = `interactive runs need the daemon's own user, and this one runs agents as ${sandbox.user.name}`
+  if (sandbox.user !== null && setpriv === null) {
+    const detail = `interactive runs as ${sandbox.user.name} need setpriv (package util-linux), which this host lacks`
     throw new RunRefused('harness_unavailable', detail)
   }
   try {
@@ -72,13 +74,22 @@ export async function inTerminal(
 ): Promise<InTerminal> {
   const { attemptId, runDir, cwd } = run
   const kind = await kindOf(deps)
+  const { user } = deps.sandbox
   return {
     argv: recorded(kind, run),
     open: async (argv, env) => {
-      const pane = writePane({ runDir, argv, env, umask: process.umask() })
-      await deps.terminals?.start(attemptId, pane, cwd)
+      const pane = writePane({ runDir, argv, env, umask: process.umask(), user })
+      await deps.terminals?.start(attemptId, [...becoming(user), ...pane], cwd)
     },
   }
+}
+
+/** By its place: the pane is the daemon's until here, and a root's where there is a user to become. */
+const setpriv = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(path)) ?? null
+
+function becoming(user: RunUser | null): readonly string[] {
+  if (user === null || setpriv === null) return []
+  return [setpriv, `--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups', '--']
 }
 
 function verdictOf(title: string, { code, signal }: ExitFacts): Verdict {

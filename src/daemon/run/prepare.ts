@@ -3,7 +3,7 @@
 import { Problem } from '../../core/problem.ts'
 import type { AttemptReason } from '../../core/reason.ts'
 import { commitOf } from '../../lib/git-refs.ts'
-import type { HarnessFound } from '../../protocol/fleet.ts'
+import type { HarnessFound, ProfileSettings } from '../../protocol/fleet.ts'
 import type { Assignment } from '../../protocol/link.ts'
 import { chooseHarness } from '../harness/choose.ts'
 import type { Harness } from '../harness/port.ts'
@@ -78,8 +78,14 @@ function refuseByPolicy(deps: RunDeps, assignment: Assignment, harness: string):
     runningTimeoutMs: task.runningTimeoutMs,
     sandboxed: sandbox !== null,
     write: sandbox?.filesystem?.write ?? [],
+    setup: hasCommands(assignment.profile?.settings ?? {}),
   })
   if (rule !== null) throw new RunRefused('policy_refused', `the host's policy.toml says ${rule}`)
+}
+
+/** True when a profile has commands run on its hosts. */
+export function hasCommands({ sandbox }: ProfileSettings): boolean {
+  return (sandbox?.setupCommands ?? sandbox?.resumeCommands) !== undefined
 }
 
 /** How often a shared checkout that another run writes to is looked at again, ms. */

@@ -13,8 +13,10 @@ import { releaseShared } from '../workspace/hold.ts'
 import type { Workspace } from '../workspace/port.ts'
 import { keepCopy } from './copy.ts'
 import type { RunDeps } from './deps.ts'
+import { subfolderOf } from './finish.ts'
 import { attachmentsIn } from './given.ts'
 import { formOf } from './interactive.ts'
+import { releasePorts } from './ports.ts'
 import { RunRefused } from './refused.ts'
 import { reportOf, salvageOf } from './report.ts'
 import type { RunState } from './state.ts'
@@ -57,11 +59,17 @@ export class RunRecord {
       epoch: assignment.epoch,
       phase,
       takesMessages: step === 'started' && inputBase !== null && talks,
+      ...this.#lease(),
       harness,
       harnessVersion,
       model: ending?.model ?? assignment.task.model,
       containment: handle === null ? null : box == null ? handle.containment : `${handle.containment}, ${box}`,
     }
+  }
+
+  #lease(): Pick<RunReport, 'leaseTtlMs'> {
+    const asked = this.#state.assignment.profile?.settings.leaseTtlMs ?? this.#deps.leaseTtlMs ?? null
+    return asked === null ? {} : { leaseTtlMs: asked }
   }
 
   /** Workspace and harness of a run that is prepared. Throws `RunRefused` when this start of the daemon does not know its harness. */
@@ -106,6 +114,7 @@ export class RunRecord {
     if (this.#state.workspace?.mode === 'shared') releaseShared(this.#state.workspace)
     rmSync(join(this.runDir, 'tmp'), { recursive: true, force: true })
     rmSync(attachmentsIn(this.runDir), { recursive: true, force: true })
+    releasePorts(this.#deps.places.dataDir, this.attemptId)
     clearOut(this.runDir)
     this.#deps.changed()
     this.#deps.poke()
@@ -114,15 +123,17 @@ export class RunRecord {
   /** For those who clean up later, when the journal knows nothing of the run any more. */
   #recordEnd(lost: string | null): void {
     const { assignment, workspace, ending } = this.#state
+    const ofSession = assignment.task.correlationId === null ? null : (this.#deps.warmSessionTtlMs ?? null)
+    const keepMs = assignment.profile?.settings.workspaceTtlMs ?? ofSession
+    const subfolder = subfolderOf(this.#state)
     writeEndRecord(this.runDir, {
       attemptId: this.attemptId,
       taskId: assignment.task.id,
       mode: workspace?.mode ?? null,
       outcome: lost === null && ending?.failure === null ? 'completed' : 'failed',
       at: this.#deps.clock.now(),
-      ...(assignment.profile?.settings.workspaceTtlMs === undefined
-        ? {}
-        : { keepMs: assignment.profile.settings.workspaceTtlMs }),
+      ...(keepMs === null ? {} : { keepMs }),
+      ...(subfolder === null ? {} : { subfolder }),
     })
   }
 

@@ -4,7 +4,8 @@ import { messageOf } from '../../lib/error-text.ts'
 import { makeRedactor, makeTailWatch, secretsAmong } from '../../lib/redact.ts'
 import type { Assignment } from '../../protocol/link.ts'
 import type { Harness } from '../harness/port.ts'
-import { environmentOf } from './agent.ts'
+import { lastScreen, lastWords } from '../terminal/last-words.ts'
+import { environmentOf, redactorOf } from './agent.ts'
 import type { RunDeps } from './deps.ts'
 import { terminalGone } from './ending.ts'
 import type { RunRecord } from './record.ts'
@@ -64,6 +65,25 @@ export class RunTerminal {
   async end(): Promise<void> {
     this.#farewell = () => {}
     if (this.#is) await this.#deps.terminals?.end(this.#record.attemptId, 'the agent ended')
+  }
+
+  /** A failure with what the terminal showed last: nothing of that is in the transcript. */
+  explained(why: RunFailure | null): RunFailure | null {
+    if (!this.#is || why?.reason !== 'agent_failed') return why
+    const { runDir, attemptId, state } = this.#record
+    try {
+      const redact = redactorOf(this.#deps, {
+        assignment: state.assignment,
+        harness: this.#record.prepared().harness,
+        runDir,
+      })
+      this.#deps.log.debug({ attemptId, screen: redact(lastScreen(runDir).join('\n')) }, 'last screen of the terminal')
+      const words = redact(lastWords(runDir))
+      return words === '' ? why : { ...why, detail: `${why.detail}. It said last: ${words}` }
+    } catch (error) {
+      this.#wrong(error, 'terminal not read')
+      return why
+    }
   }
 
   get #is(): boolean {

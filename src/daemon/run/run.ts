@@ -12,23 +12,25 @@ import type { RunReport } from '../../protocol/link.ts'
 import type { RunHandle } from '../supervisor/run.ts'
 import { pokePump, shiftDeadline, touchRun } from '../supervisor/run.ts'
 import { stopTree } from '../supervisor/stop.ts'
-import { treeNow } from '../workspace/capture.ts'
 import { adoptAgent, followAgent, startAgent } from './agent.ts'
-import { releaseBox, sandboxOf } from './box.ts'
+import { releaseBox } from './box.ts'
+import { watchBox } from './box-watch.ts'
 import { keepConversation } from './carried.ts'
 import type { Checkpointing } from './checkpoints.ts'
 import { keepCheckpoints } from './checkpoints.ts'
 import { credentialTurn } from './credential-turn.ts'
-import { tellDenials } from './denials.ts'
 import type { RunDeps } from './deps.ts'
 import { goOn } from './earlier.ts'
 import type { Exit } from './ending.ts'
 import { awaitExit, concludeEnd } from './ending.ts'
 import { endCommands, finishRun, subfolderOf } from './finish.ts'
 import { fetchAttachments } from './given.ts'
-import type { Given } from './inbox.ts'
+import type { Given, Listed } from './inbox.ts'
 import { Inbox, lateWords } from './inbox.ts'
 import { inputSize } from './input.ts'
+import { holdConfig } from './own-config.ts'
+import type { Parting } from './parting.ts'
+import { leaveOnce, stopAfterTurn } from './parting.ts'
 import { prepareRun } from './prepare.ts'
 import { watchRetries } from './rate-limit.ts'
 import type { Said } from './record.ts'
@@ -40,14 +42,13 @@ import { signalOf } from './signal-of.ts'
 import { watchStalls } from './stall.ts'
 import type { RunFailure, RunState, Step } from './state.ts'
 import { endedBy, failure } from './state.ts'
+import { tearDown } from './teardown.ts'
 
 /** Why the daemon itself ends an agent. `lost`: another owner has the task; what was made is salvaged. */
 export type StopCause = 'cancelled' | 'aborted' | 'lost' | 'over_budget' | 'stalled' | 'rate_limited' | 'terminal_lost'
 
 /** What an agent left behind gets less time than an agent that is stopped at work, ms. */
 const leftoverGraceMs = 2_000
-/** An agent that has said its last word gets this long to leave by itself, ms. */
-const leaveMs = 2_000
 /** A disk that is full is looked at again after this. */
 const diskTrouble: BackoffRange = { firstMs: 500, maxMs: 15_000 }
 
@@ -62,7 +63,6 @@ export class Run {
   #left = false
   readonly #inbox = new Inbox()
   #checkpoints: Checkpointing | null = null
-  #lingering = false
   readonly #terminal: RunTerminal
   /** Ends this start's turn at the credentials of its harness. */
   #endTurn: () => void = () => {}
@@ -110,8 +110,8 @@ export class Run {
     this.#stopAgent(0).catch((error) => this.#wrong(error, 'tree not killed'))
   }
 
-  /** What a person sends; resolves when it was taken for good, or when the run is over. */
-  give(given: Given): Promise<void> {
+  /** What a person sends; resolves when it was taken for good, to false when it came too late. */
+  give(given: Given | Listed): Promise<boolean> {
     return this.#inbox.put(given)
   }
 
@@ -212,8 +212,8 @@ export class Run {
     if (adopted === null) await this.#resume()
     if (adopted === null) await fetchAttachments(this.#deps, state.assignment, runDir)
     this.#interrupt.signal.throwIfAborted()
-    const { resumed } = this.#record.state
-    const start = { assignment: state.assignment, workspace, harness, runDir, cwd: this.#cwd(), resumed }
+    const { resumed, held } = this.#record.state
+    const start = { assignment: state.assignment, workspace, harness, runDir, cwd: this.#cwd(), resumed, held }
     const tell = (message: string) => this.#record.notice([message])
     if (adopted === null)
       this.#endTurn = await credentialTurn(this.#deps, harness, { signal: this.#interrupt.signal, tell })
@@ -223,12 +223,12 @@ export class Run {
     this.#deps.changed()
   }
 
-  /** What the agent goes on with. Decided once: a conversation that was copied has an id of its own. */
+  /** What the agent goes on with, and what does not count. Decided once: a conversation that was copied has an id of its own. */
   async #resume(): Promise<void> {
     const { state } = this.#record
-    if (state.resumed !== null || state.assignment.continuation == null) return
-    const where = { cwd: this.#cwd(), subfolder: subfolderOf(state) }
-    await goOn(this.#deps, this.#record, { ...where, signal: this.#interrupt.signal })
+    const where = { cwd: this.#cwd(), subfolder: subfolderOf(state), signal: this.#interrupt.signal }
+    if (state.resumed === null && state.assignment.continuation != null) await goOn(this.#deps, this.#record, where)
+    await holdConfig(this.#deps, this.#record, where)
   }
 
   /** Where in the workspace the agent works. */
@@ -240,11 +240,11 @@ export class Run {
 
   /** Setup, alone in the workspace, and a look at what it left: that is not the agent's change. */
   async #prepareFiles(): Promise<void> {
-    if (this.#foundAt === 'prepared') await endCommands(this.#deps, this.#record.state) // of a daemon that was killed
-    if (!(await setUp(this.#deps, this.#record, this.#interrupt.signal))) return
+    const again = this.#foundAt === 'prepared' // by a daemon that was killed
+    if (again) await endCommands(this.#deps, this.#record.state)
+    const baseTree = await setUp(this.#deps, this.#record, { signal: this.#interrupt.signal, again })
     const { workspace } = this.#record.prepared()
-    const baseTree = await treeNow(workspace, this.#interrupt.signal)
-    if (baseTree === workspace.baseTree) return
+    if (baseTree === null || baseTree === workspace.baseTree) return
     this.#record.save({ workspace: { ...workspace, baseTree } })
     this.#record.notice(["setup left files that git does not ignore; they do not count as the agent's change"])
   }
@@ -255,9 +255,10 @@ export class Run {
     const { harness, workspace } = this.#record.prepared()
     if (handle === null) throw new Error(`${this.attemptId} has no supervisor`)
     await pokePump(runDir) // the daemon that appended to its input last may have died before it said so
-    const leaving = this.#onInterrupt()
-    const ended = this.#gone(handle, leaving)
+    const leaving = new AbortController()
+    const ended = this.#gone(handle, leaving.signal)
     ended.catch(() => {}) // awaited below; it must not be unhandled while the output is followed
+    this.#onInterrupt(leaving, { ended, cancels: harness.cancel !== undefined })
     if (state.followSeq === null) this.#record.save({ followSeq: this.#deps.journal.cursor(this.attemptId).nextSeq })
     const onUsed = (tally: Tally) => {
       const over = overBudget(assignment.task.budgets, tally)
@@ -265,15 +266,15 @@ export class Run {
     }
     const checkpoints = keepCheckpoints(this.#deps, { assignment, workspace })
     const tell = (messages: readonly string[]) => this.#record.notice(messages)
-    const denials = sandboxOf(assignment) === null ? null : tellDenials(this.#deps, runDir, tell)
+    const box = watchBox(this.#deps, { assignment, workspace, harness, runDir }, tell)
     this.#checkpoints = checkpoints
-    const stopped = () => this.#stopping !== null
     this.#terminal.follow(ended)
     const { clock } = this.#deps
     const stalls = watchStalls({ clock, assignment, signal: signalOf(ended) }, (why) => this.#halt('stalled', why))
+    const leave = leaveOnce(this.#parting(ended), this.#deps.graceMs)
     const onTalk = ({ standing, done }: { readonly standing: boolean; readonly done: boolean }) => {
       stalls?.stand(standing)
-      if (done) this.#letLeave(ended)
+      if (done) leave()
     }
     const retries = watchRetries(
       { clock: this.#deps.clock, assignment, harness, signal: signalOf(ended) },
@@ -282,28 +283,30 @@ export class Run {
     const onEvents = (events: readonly EventBody[]) => {
       stalls?.heard(events)
       retries.heard(events)
-      if (events.length > 0) this.#endTurn()
+      if (events.length === 0) return
+      box.heard() // before the turn ends: what it renewed is there for the next
+      this.#endTurn()
     }
-    const told = { onUsed, onEvents, onTalk, stopped }
+    const stop = { stopped: () => this.#stopping !== null, interrupt: this.#interrupt.signal }
     const following = followAgent(this.#deps, {
       assignment,
       runDir,
-      harness,
+      ...{ harness, workspace },
       cwd: this.#cwd(),
       resumed: state.resumed ?? null,
       ended,
-      signal: leaving,
+      signal: leaving.signal,
       inbox: this.#inbox,
       rules: state.rules,
       approvers: this.#deps.policy.approvers,
       inputBase: state.inputBase,
-      ...told,
+      ...{ onUsed, onEvents, onTalk, held: state.held, ...stop },
     })
     const [parser, exit] = await Promise.all([following, ended]).finally(async () => {
       this.#checkpoints = null
       if (!this.#left) await this.#terminal.end()
+      await Promise.all([checkpoints.stop(), box.stop()])
       this.#endTurn()
-      await Promise.all([checkpoints.stop(), denials?.stop()])
     })
     this.#record.notice(this.#inbox.close().flatMap((given) => (given.kind === 'message' ? [lateWords(given)] : [])))
     if (state.replayOf !== null) return this.#record.save({ step: state.replayOf, replayOf: null })
@@ -311,33 +314,27 @@ export class Run {
     const timeoutMs = assignment.task.runningTimeoutMs
     const ending = concludeEnd({ harness, parser, ended: exit, stopping, timeoutMs })
     const asked = this.#record.state.finishedBy != null && exit.cause === 'exited' && stopping === null
-    const failed = asked ? null : ending.failure
+    const failed = asked ? null : this.#terminal.explained(ending.failure)
     const why = this.#deps.quota?.ended(harness.name, failed) ?? failed
     this.#record.save({ step: 'ended', ending: { ...ending, failure: why } })
   }
 
-  /** The agent said its last word. A process that stays all the same is ended; that is no failure. */
-  #letLeave(ended: Promise<unknown>): void {
-    if (this.#lingering) return
-    this.#lingering = true
-    const end = async () => {
-      await this.#deps.clock.sleep(leaveMs, signalOf(ended))
-      await this.#stopAgent(this.#deps.graceMs)
-    }
-    end().catch(() => {}) // it ended by itself
-  }
-
-  /** While the agent runs an interrupt means: stop its tree and see it end, or only let go. The signal is for letting go. */
-  #onInterrupt(): AbortSignal {
-    const leaving = new AbortController()
+  /** While the agent runs an interrupt means: stop its tree and see it end, or only let go. */
+  #onInterrupt(leaving: AbortController, { ended, cancels }: { ended: Promise<unknown>; cancels: boolean }): void {
     const { signal } = this.#interrupt
     const act = () => {
-      if (this.#left) leaving.abort()
-      else this.#stopAgent(this.#deps.graceMs).catch((error) => this.#wrong(error, 'tree not stopped'))
+      if (this.#left) return leaving.abort()
+      const stopping = cancels
+        ? stopAfterTurn(this.#parting(ended), this.#deps.graceMs)
+        : this.#stopAgent(this.#deps.graceMs)
+      stopping.catch((error) => this.#wrong(error, 'tree not stopped'))
     }
     if (signal.aborted) act()
     else signal.addEventListener('abort', act, { once: true })
-    return leaving.signal
+  }
+
+  #parting(ended: Promise<unknown>): Parting {
+    return { clock: this.#deps.clock, ended, stop: (graceMs) => this.#stopAgent(graceMs) }
   }
 
   /** The agent's end, and then that of whatever it left running. */
@@ -373,7 +370,8 @@ export class Run {
     if (this.#foundAt === 'ended') await endCommands(this.#deps, state) // checks of a daemon that was killed
     const finished = await finishRun(this.#deps, { state, ...this.#record.prepared(), runDir }, this.#interrupt.signal)
     if (this.#left) return
-    this.#record.notice(finished.notices)
+    const torn = await tearDown(this.#deps, this.#record, this.#stopping !== null)
+    this.#record.notice([...finished.notices, ...torn])
     const why = this.#stopping?.failure ?? state.ending?.failure ?? finished.failure
     const ending = state.ending === null ? null : { ...state.ending, failure: why }
     const { evidence, withheld, output } = finished

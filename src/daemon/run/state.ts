@@ -9,6 +9,7 @@ import type { RepoFile } from '../repos/repo-file.ts'
 import type { Resumed } from '../session/resume.ts'
 import type { RunHandle } from '../supervisor/run-folder.ts'
 import type { Workspace } from '../workspace/port.ts'
+import type { Held } from './own-config.ts'
 
 /**
  * `claimed` → `prepared` (workspace, harness chosen) → `started` (the supervisor has it) → `ended` (the agent's end is known, its tree is
@@ -43,6 +44,8 @@ export interface RunState {
   readonly inputBase: number | null
   /** What of earlier work the agent starts with; null: not decided yet, or nothing. */
   readonly resumed: Resumed | null
+  /** What of the repository's own configuration of the agent does not count; null: all counts. Absent: not decided, or by an older daemon. */
+  readonly held?: Held | null
   /** Commands that need nobody's leave, as they were when the run was prepared. */
   readonly rules: readonly ApprovalRule[]
   /** Who ended an interactive run; absent or null: nobody has. */

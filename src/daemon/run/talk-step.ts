@@ -12,6 +12,7 @@ export interface KeptCall {
 type Report =
   | { readonly kind: 'request'; readonly body: FromDaemonBody<'request'> }
   | { readonly kind: 'withdraw'; readonly body: FromDaemonBody<'withdraw'> }
+  | { readonly kind: 'unsaid'; readonly body: FromDaemonBody<'unsaid'> }
 
 /** What one step came to, gathered before it is committed. */
 export interface Step {
@@ -25,6 +26,8 @@ export interface Step {
   unasked: number
   endInput: boolean
   done: boolean
+  /** The words that it gave came too late for the agent. */
+  late?: boolean
 }
 
 /** Keys of the daemon's own asks. An agent may choose its keys: one that begins so is turned down. */

@@ -1,12 +1,13 @@
 // The sandbox on Linux: bubblewrap with namespaces of its own for files, processes, network and users. docs/sandbox.md says what that holds.
 
-import { chmodSync, existsSync, lchownSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { existsSync, lchownSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { Problem } from '../../core/problem.ts'
-import { cidOf } from '../../lib/cid.ts'
 import { codeFile } from '../../lib/package-files.ts'
+import { makeStore, storeName } from '../setup/package-stores.ts'
 import { giveFolders } from '../workspace/give.ts'
 import type { Workspace } from '../workspace/port.ts'
+import { leaveOut } from './absent.ts'
 import { homeInside, homePlaces } from './homes.ts'
 import type { Mount } from './mounts.ts'
 import { mountArguments, mountOf } from './mounts.ts'
@@ -35,14 +36,20 @@ export function makeBox(request: BoxRequest, bwrap: string): Box {
   const box = boxFolder(request.runDir, request.use)
   const network = request.rules.length > 0
   mkdirSync(join(box, 'net'), { recursive: true, mode: 0o700 })
-  const { mounts, notices } = mountsOf(request, box)
+  const { mounts, covered, notices } = mountsOf(request, box)
   mustSee(request.cwd, mounts)
   const write = (name: string, text: string) => writeFileSync(join(box, name), text, { mode: 0o600 })
   write('empty', '')
+  write('alive', '')
   write('cgroups', request.cgroups.map((folder) => `${folder}\n`).join(''))
   if (network) write('rules.json', JSON.stringify(request.rules))
   else for (const left of ['rules.json', 'net/proxy.sock']) rmSync(join(box, left), { force: true })
-  write('start', startScript({ network, limits: limitsOf(request) }))
+  const { path: top, mode } = request.workspace
+  write('covered', covered.map((path) => `${path}\0`).join(''))
+  write(
+    'start',
+    startScript({ network, limits: limitsOf(request), top: mode === 'worktree' && covered.length > 0 ? top : null }),
+  )
   write('gate', gateScript)
   write(
     'arguments',
@@ -84,7 +91,7 @@ function allArguments(request: BoxRequest, mounts: readonly string[]): readonly 
 function mountsOf(
   request: BoxRequest,
   box: string,
-): { readonly mounts: readonly Mount[]; readonly notices: readonly string[] } {
+): { readonly mounts: readonly Mount[]; readonly covered: readonly string[]; readonly notices: readonly string[] } {
   const { workspace, settings, host, runDir } = request
   const visible: Mount[] = [
     ...hiddenPlaces(host),
@@ -98,15 +105,25 @@ function mountsOf(
     ...writePlaces(settings.filesystem?.write ?? [], host),
     ...cachePlaces(request),
     { kind: 'read', path: '/run/capstan/start', source: join(box, 'start') },
+    { kind: 'read', path: '/run/capstan/covered', source: join(box, 'covered') },
+    { kind: 'read', path: '/run/capstan/alive', source: join(box, 'alive') },
     { kind: 'read', path: '/run/capstan/net', source: join(box, 'net') },
   ]
   const deny = matching(settings.filesystem?.deny ?? [], request)
   const hide = matching(settings.filesystem?.hide ?? [], request)
-  const covered = [...covers('empty', hide.paths, visible), ...covers('deny', deny.paths, visible)]
-  const pins = [...deny.paths, ...hide.paths]
+  const inside = (path: string) => path.startsWith(`${workspace.path}/`)
+  const left = leaveOut(
+    hide.paths.filter((path) => !inside(path)),
+    visible,
+  )
+  const shown = [...hide.paths.filter(inside), ...left.rest]
+  const covered = [...covers('empty', shown, visible), ...covers('deny', deny.paths, visible)]
+  const tracked = [...deny.paths, ...hide.paths].filter(inside)
+  const pins = tracked
     .flatMap((path) => parentsInside(path, workspace.path))
     .map((path) => ({ kind: 'write' as const, path }))
-  return { mounts: [...visible, ...pins, ...covered], notices: [...deny.notices, ...hide.notices] }
+  const notices = [...deny.notices, ...hide.notices]
+  return { mounts: [...visible, ...left.mounts, ...pins, ...covered], covered: tracked, notices }
 }
 
 /** What a hidden folder holds is not there already. */
@@ -174,16 +191,11 @@ function writePlaces(asked: readonly string[], host: HostPlaces): readonly Mount
   })
 }
 
-/** One folder per repository and cache: what one repository's packages leave there, another's never run. */
+/** Package stores: the repository's own for a setup that may fill them, the run's copies for everything else. */
 function cachePlaces({ settings, host, cacheDir, user }: BoxRequest): readonly Mount[] {
   return (settings.caches ?? []).map((each) => {
-    const path = expandHome(each, realPath(host.home) ?? host.home)
-    const source = join(cacheDir, `${basename(path)}-${cidOf(each).slice('sha256-'.length, 'sha256-'.length + 8)}`)
-    mkdirSync(source, { recursive: true, mode: 0o700 })
-    if (user !== null) {
-      for (const above of [dirname(cacheDir), cacheDir]) chmodSync(above, 0o711) // to be passed through, not looked at
-      lchownSync(source, user.uid, user.gid)
-    }
+    const path = expandHome(each, homeInside(host.home))
+    const source = makeStore(cacheDir, storeName(each), user)
     return { kind: 'write', path: realPath(path) ?? path, source }
   })
 }

@@ -170,9 +170,15 @@ async function inTrialBox(
     },
     host.which('bwrap') ?? 'bwrap',
   )
+  // The shell stays as its parent: bwrap that is killed with a doctor, in its first milliseconds, would leave its child waiting for ever.
+  const guard = ['-c', '"$@"; exit $?', 'sh']
   const ask = `printf 'CONNECT denied.invalid:443 HTTP/1.1\\r\\n\\r\\n' | socat -t 5 - TCP4:127.0.0.1:${innerPort}`
-  const [program, ...args] = [...box.before, '/bin/sh', '-c', ask]
-  const ran = await exec(program, args, { env: box.env, cwd: work, timeoutMs: probeMs, user })
+  const ran = await exec('/bin/sh', [...guard, ...box.before, '/bin/sh', '-c', ask], {
+    env: box.env,
+    cwd: work,
+    timeoutMs: probeMs,
+    user,
+  })
   return ran.stdout.toString('utf8') + ran.stderr
 }
 

@@ -70,7 +70,12 @@ export function makeLimits(choice: LimitsChoice, name: string, asked: Resources,
     else writeVersion1(place, controller, asked)
     if (user !== null) chownSync(join(place, 'cgroup.procs'), user.uid, user.gid)
   }
-  return [...new Set(places.map(([, place]) => place))]
+  return [...limitGroups(choice, name)]
+}
+
+/** The folders of a run's groups, made or not. */
+export function limitGroups(choice: LimitsChoice, name: string): readonly string[] {
+  return [...new Set(placesOf(choice, name).map(([, place]) => place))]
 }
 
 /** Takes the groups of a run away; those that still hold a process stay. */

@@ -1,13 +1,17 @@
 // What a sandboxed run sees of the file system, as a list of mounts; the deepest one that holds a path decides what happens there.
 
-/** `deny`: reading is an error. `empty`: there, with nothing in it. `hidden`: a fresh folder of the run's own, in memory or at `source`. */
+/**
+ * `deny`: reading is an error. `empty`: there, with nothing in it. `hidden`: a fresh folder of the run's own, in memory or at `source`. `link`: a
+ * symbolic link, in such a folder.
+ */
 export type Mount =
   | { readonly kind: 'hidden'; readonly path: string; readonly writable: boolean; readonly source?: string }
   | { readonly kind: 'read' | 'write'; readonly path: string; readonly source?: string }
+  | { readonly kind: 'link'; readonly path: string; readonly target: string }
   | { readonly kind: 'deny' | 'empty'; readonly path: string; readonly folder: boolean }
 
 /** Of two mounts at one path the later in this row is taken: a repository is hidden unless it is the workspace, and what is denied stays so. */
-const rank: Readonly<Record<Mount['kind'], number>> = { hidden: 0, read: 1, write: 2, empty: 3, deny: 4 }
+const rank: Readonly<Record<Mount['kind'], number>> = { hidden: 0, link: 1, read: 2, write: 3, empty: 4, deny: 5 }
 
 /**
  * Shallow before deep, so that each is made inside what holds it; one mount per path. What would cover something inside a hidden folder is
@@ -61,6 +65,8 @@ function argumentsOf(mount: Mount, emptyFile: string): readonly string[] {
       return ['--size', String(mount.writable ? hiddenBytes : closedBytes), '--tmpfs', path]
     case 'read':
       return ['--ro-bind', mount.source ?? path, path]
+    case 'link':
+      return ['--symlink', mount.target, path]
     case 'write':
       return ['--bind', mount.source ?? path, path]
     case 'empty':

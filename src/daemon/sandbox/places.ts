@@ -61,6 +61,10 @@ const system = new Set([
   '/usr',
   '/var',
 ])
+/** A folder without which nothing runs. */
+export function isOfSystem(path: string): boolean {
+  return system.has(path)
+}
 /** In these a run may write, and it is gone with the run. */
 const scratch = ['/run', '/tmp', '/var/tmp']
 

@@ -17,7 +17,7 @@ export interface HostPlaces {
 }
 
 /** What runs in the sandbox. Each has a box of its own: setup reaches hosts that the agent does not. */
-export type BoxUse = 'setup' | 'agent' | 'checks'
+export type BoxUse = 'setup' | 'resume' | 'agent' | 'checks' | 'teardown'
 
 export interface BoxRequest {
   readonly use: BoxUse
@@ -27,14 +27,14 @@ export interface BoxRequest {
   readonly host: HostPlaces
   readonly workspace: Workspace
   readonly runDir: string
-  /** Folder of the host's own for this run's repository, below which caches lie. */
+  /** Folder below which package stores lie: the repository's, or the run's copies. */
   readonly cacheDir: string
   readonly cwd: string
   readonly program: string
   /** The run's environment, as it would be without a sandbox. */
   readonly env: Readonly<Record<string, string>>
-  /** The harness's own files. */
-  readonly homePaths: readonly HomePath[]
+  /** The harness's own files; what is kept lies at `source` on the host. */
+  readonly homePaths: readonly PlacedPath[]
   /** Files of the run that the agent reads: its prompt, its configuration. */
   readonly readable: readonly string[]
   readonly rules: readonly NetworkRule[]
@@ -49,6 +49,10 @@ export interface BoxRequest {
     readonly fileBytes: number | null
   }
 }
+
+export type PlacedPath =
+  | Exclude<HomePath, { readonly access: 'kept' }>
+  | { readonly path: string; readonly access: 'kept'; readonly source: string }
 
 export interface Box {
   /** Goes before the program and its arguments. */

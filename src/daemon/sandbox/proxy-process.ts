@@ -18,7 +18,11 @@ function main(): void {
     const line = JSON.stringify(denial)
     if (told.has(line) || told.size >= maxTold) return
     told.add(line)
-    appendFileSync('../denied', `${line}\n`, { mode: 0o600 })
+    try {
+      appendFileSync('../denied', `${line}\n`, { mode: 0o600 })
+    } catch {
+      // a full disk: the connection is refused all the same, and the others go on
+    }
   }
   rmSync('proxy.sock', { force: true }) // of the command before; its proxy has ended
   process.umask(0o177)

@@ -16,7 +16,15 @@ if /usr/bin/env --default-signal=TERM /bin/true 2>/dev/null; then trap '' TERM; 
 if [ -s "$box/rules.json" ]; then
   (cd "$box/net" && exec "$node" --disable-warning=ExperimentalWarning "$script" $$ </dev/null >"$box/proxy.log" 2>&1) &
 fi
-exec "$bwrap" --args 9 -- /bin/sh /run/capstan/start "$@" 9<"$box/arguments"
+# bwrap keeps the status file open, and with it the lock by which the start inside sees that it lives
+set -- --args 9 -- /bin/sh /run/capstan/start "$@"
+if command -v flock >/dev/null; then
+  exec 8>>"$box/alive"
+  flock 8
+  echo locked >&8
+  set -- --json-status-fd 8 "$@"
+fi
+exec "$bwrap" "$@" 9<"$box/arguments"
 `
 
 /** The port inside, on a loopback that nobody else has. */
@@ -26,22 +34,52 @@ export interface StartScript {
   readonly network: boolean
   /** prlimit's own words. */
   readonly limits: readonly string[]
+  /** The worktree in which git must not miss what is denied or hidden; null: there is nothing. */
+  readonly top: string | null
 }
 
+/**
+ * Tracked files that are covered are none of the agent's business: its git leaves them as they are in the index, else `git add -A` would fail
+ * on what cannot be read, and a commit say that what is hidden was deleted. Done inside, because the agent may have written git's configuration.
+ */
+function uncounted(top: string): readonly string[] {
+  const git = `git -C '${top.replaceAll("'", "'\\''")}'`
+  const list = `GIT_LITERAL_PATHSPECS=1 xargs -0 ${git} ls-files -z -- </run/capstan/covered`
+  return [`{ ${list} | ${git} update-index -z --skip-worktree --stdin; } >/dev/null 2>&1`]
+}
+
+/**
+ * Whoever kills bwrap outside within its first milliseconds kills it alone: the sandbox is bound to it a moment later, and would stay (49 of 60
+ * such kills, measured). So the first thing inside is to wait until it is bound, its first process then waits for others, and to leave if
+ * nobody holds the lock any more.
+ */
+const attended: readonly string[] = [
+  'exec 8>&-',
+  'cs_tries=0 cs_state=',
+  'until [ "$cs_state" = S ] || [ "$cs_tries" -ge 10000 ]; do',
+  '  read -r cs_state cs_state cs_state cs_tail </proc/1/stat',
+  '  cs_tries=$((cs_tries + 1))',
+  'done',
+  'if [ -s /run/capstan/alive ] && flock -n 7 7</run/capstan/alive; then',
+  '  exit 70',
+  'fi',
+  'unset cs_tries cs_state cs_tail',
+]
+
 /** Inside: waits for the proxy's socket, listens for the run's clients, sets the limits, becomes the program. */
-export function startScript({ network, limits }: StartScript): string {
+export function startScript({ network, limits, top }: StartScript): string {
   const port = innerPort.toString(16).toUpperCase().padStart(4, '0')
   const relay = [
-    'tries=0',
+    'cs_tries=0',
     'until [ -S /run/capstan/net/proxy.sock ]; do',
-    '  tries=$((tries + 1))',
-    '  [ "$tries" -lt 1000 ] || { echo "capstan: the network of the sandbox did not come up" >&2; exit 70; }',
+    '  cs_tries=$((cs_tries + 1))',
+    '  [ "$cs_tries" -lt 1000 ] || { echo "capstan: the network of the sandbox did not come up" >&2; exit 70; }',
     '  sleep 0.02',
     'done',
     `socat TCP4-LISTEN:${innerPort},fork,reuseaddr,bind=127.0.0.1 UNIX-CONNECT:/run/capstan/net/proxy.sock </dev/null >/dev/null 2>&1 &`,
-    'tries=0',
-    `until grep -q ":${port} 00000000:0000 0A" /proc/net/tcp || [ "$tries" -ge 500 ]; do`,
-    '  tries=$((tries + 1))',
+    'cs_tries=0',
+    `until grep -q ":${port} 00000000:0000 0A" /proc/net/tcp || [ "$cs_tries" -ge 500 ]; do`,
+    '  cs_tries=$((cs_tries + 1))',
     '  sleep 0.01',
     'done',
   ]
@@ -52,5 +90,12 @@ export function startScript({ network, limits }: StartScript): string {
     'fi',
     `exec ${bounded}"$@"`,
   ]
-  return ['#!/bin/sh', ...(network ? relay : []), ...run, ''].join('\n')
+  return [
+    '#!/bin/sh',
+    ...attended,
+    ...(network ? relay : []),
+    ...(top === null ? [] : uncounted(top)),
+    ...run,
+    '',
+  ].join('\n')
 }

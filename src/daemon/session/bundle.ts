@@ -1,12 +1,14 @@
 // A conversation's files as one piece of bytes: what travels to another host, or into another folder, or is copied for a fork.
 
-import { mkdirSync, realpathSync } from 'node:fs'
+import { lchownSync, mkdirSync, realpathSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { z } from 'zod'
 import { Problem } from '../../core/problem.ts'
 import { writeFileAtomic } from '../../lib/atomic-file.ts'
+import type { RunUser } from '../../lib/exec.ts'
 import { plainSize, readPlain } from '../../lib/plain-file.ts'
+import { makeAs } from '../sandbox/homes.ts'
 
 /** One is usual; some CLIs begin another file when a conversation goes on. */
 const maxFiles = 32
@@ -79,13 +81,15 @@ export function copied(bundle: Bundle, ref: string): Bundle {
  * Puts the files where the CLI looks for them. One that is there and goes on from the bundle's is left: it is newer. Throws Problem
  * `invalid_request` where a link would lead elsewhere.
  */
-export function writeBundle(bundle: Bundle, root: string): void {
+export function writeBundle(bundle: Bundle, root: string, user: RunUser | null = null): void {
   for (const { name, text } of bundle.files) {
     const path = join(root, name)
     if (readPlain(path)?.toString('utf8').startsWith(text) === true) continue
+    makeAs(user, dirname(path))
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
     if (!isReallyBelow(path, root))
       throw new Problem('invalid_request', `the conversation is not written to ${path}: a folder above is a link`)
     writeFileAtomic(path, text) // a rename replaces a link instead of following it
+    if (user !== null) lchownSync(path, user.uid, user.gid)
   }
 }

@@ -3,13 +3,16 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { Problem } from '../../core/problem.ts'
+import type { RunUser } from '../../lib/exec.ts'
 import type { Continuation } from '../../protocol/session.ts'
 import { sessionOf } from '../harness/json.ts'
 import type { Harness, HostProbe } from '../harness/port.ts'
 import { RunRefused } from '../run/refused.ts'
+import type { Workspace } from '../workspace/port.ts'
 import { preparedWorkspace } from '../workspace/prepare.ts'
 import type { Bundle } from './bundle.ts'
 import { copied, readBundle, unpack, writeBundle } from './bundle.ts'
+import { conversationHost } from './conversation-home.ts'
 
 /** What of earlier work an agent starts with. */
 export interface Resumed {
@@ -25,7 +28,10 @@ export interface ResumeInput {
   readonly harness: Harness
   readonly host: HostProbe
   readonly stateDir: string
-  /** Where the agent will work. */
+  readonly workspace: Pick<Workspace, 'sandboxed' | 'repoPath'>
+  /** Who runs the agent; null or absent: the daemon's own user. */
+  readonly user?: RunUser | null
+  /** Where the agent will work, in the workspace. */
   readonly cwd: string
   /** The folder within the workspace, as repo.toml names it; the earlier agent worked in the same. */
   readonly subfolder: string | null
@@ -62,41 +68,52 @@ const shortestCopied = 8
 
 /** The id to resume by, or why there is none. */
 async function conversation(input: ResumeInput): Promise<{ readonly ref: string } | string> {
-  const { continuation, harness, host, cwd } = input
+  const { continuation, harness, cwd } = input
   const { sessionRef: ref, mode } = continuation
   if (ref === null) return 'the agent told no id of it'
   // Another host told it, and it becomes an argument of the CLI here.
   if (sessionOf(ref) === null) return 'what was told as its id is none'
   if (mode === 'fork' && ref.length < shortestCopied) return 'its id is too short to be replaced in a copy'
   if (continuation.harness !== harness.name) return `it is one of ${continuation.harness}, not of ${harness.name}`
+  const host = conversationHost(input.host, input.stateDir, input.workspace)
   const before = seat(input)
-  const local = before === null ? [] : (harness.sessionFiles?.(host, { ref, cwd: before }) ?? [])
+  const files = before === null ? [] : (harness.sessionFiles?.(before.host, { ref, cwd: before.cwd }) ?? [])
   const root = harness.sessionRoot?.(host, { cwd }) ?? null
   if (root === null) {
     if (mode === 'fork') return `a conversation of ${harness.name} cannot be copied`
-    return local.length > 0 ? { ref } : `${harness.name} keeps it on the host ${continuation.daemonId} alone`
+    if (files.length === 0) return `${harness.name} keeps it on the host ${continuation.daemonId} alone`
+    if (before?.host.env.HOME === host.env.HOME) return { ref }
+    return `${harness.name} keeps those of sandboxed runs and of others apart, and only one of the two was sandboxed`
   }
-  const bundle = bundleOf(input, { ref, before, files: local }) ?? (await fetched(input))
+  const bundle = (before === null ? null : bundleOf(harness, { ref, before, files })) ?? (await fetched(input))
   if (typeof bundle === 'string') return bundle
   const own = mode === 'fork' ? copied(bundle, randomUUID()) : bundle
-  writeBundle(own, root)
+  writeBundle(own, root, input.user ?? null)
   return { ref: own.ref }
 }
 
-/** Where the earlier agent worked, if that was on this host. */
-function seat({ continuation, stateDir, subfolder }: ResumeInput): string | null {
-  const path = preparedWorkspace(stateDir, continuation.attemptId)?.path ?? null
-  return path === null || subfolder === null ? path : join(path, subfolder)
+/** Where the earlier agent worked, and where its conversation lies. */
+interface Seat {
+  readonly cwd: string
+  readonly host: HostProbe
+}
+
+/** Null: that was not on this host. */
+function seat({ continuation, stateDir, subfolder, host }: ResumeInput): Seat | null {
+  const workspace = preparedWorkspace(stateDir, continuation.attemptId)
+  if (workspace === null) return null
+  const cwd = subfolder === null ? workspace.path : join(workspace.path, subfolder)
+  return { cwd, host: conversationHost(host, stateDir, workspace) }
 }
 
 interface Local {
   readonly ref: string
-  readonly before: string | null
+  readonly before: Seat
   readonly files: readonly string[]
 }
 
-function bundleOf({ harness, host }: ResumeInput, { ref, before, files }: Local): Bundle | null {
-  const root = before === null ? null : (harness.sessionRoot?.(host, { cwd: before }) ?? null)
+function bundleOf(harness: Harness, { ref, before, files }: Local): Bundle | null {
+  const root = harness.sessionRoot?.(before.host, { cwd: before.cwd }) ?? null
   return root === null ? null : readBundle({ harness: harness.name, ref }, root, files)
 }
 

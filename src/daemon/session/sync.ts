@@ -6,10 +6,12 @@ import { Problem } from '../../core/problem.ts'
 import { cidOf } from '../../lib/cid.ts'
 import type { Redactor } from '../../lib/redact.ts'
 import type { Output } from '../../protocol/operations.ts'
+import { readEndRecord } from '../gc/end-record.ts'
 import type { Harness, HostProbe } from '../harness/port.ts'
 import { preparedWorkspace } from '../workspace/prepare.ts'
 import type { Bundle } from './bundle.ts'
 import { pack, readBundle } from './bundle.ts'
+import { conversationHost } from './conversation-home.ts'
 
 export interface SyncInput {
   readonly client: Client
@@ -71,9 +73,11 @@ function bytesOf(
   { attemptId, harness: name, sessionRef: ref }: Output<'listUnsyncedSessions'>['items'][number],
 ): Uint8Array | null {
   const harness = harnesses.find((each) => each.name === name)
-  const path = preparedWorkspace(stateDir, attemptId)?.path
-  if (harness?.sessionRoot === undefined || path === undefined) return null
-  const bundle = found(harness, host, { ref, path })
+  const workspace = preparedWorkspace(stateDir, attemptId)
+  if (harness?.sessionRoot === undefined || workspace === null) return null
+  const { subfolder } = readEndRecord(join(stateDir, 'runs', attemptId)) ?? {}
+  const path = subfolder === undefined ? workspace.path : join(workspace.path, subfolder)
+  const bundle = found(harness, conversationHost(host, stateDir, workspace), { ref, path })
   if (bundle === null) return null
   return pack({ ...bundle, files: bundle.files.map(({ name: file, text }) => ({ name: file, text: redact(text) })) })
 }

@@ -36,8 +36,8 @@ export async function stopTree(
 ): Promise<{ survivors: readonly number[] }> {
   const target = ofThisBoot(run)
   const containment = containmentOf(target, options.clock)
-  if (options.graceMs > 0) await terminate(containment, options)
-  const survivors = await kill(containment, options)
+  const looked = options.graceMs > 0 && (await terminate(containment, options)) ? 1 : 0
+  const survivors = await kill(containment, options, looked)
   if (survivors.length === 0) {
     await containment.release()
     await settleSupervisor(target, options)
@@ -56,12 +56,13 @@ function containmentOf(run: RunHandle | Stray, clock: Clock): Containment {
   return run.cgroup === null ? sweep(run) : cgroup(run, run.cgroup, clock)
 }
 
-async function terminate(containment: Containment, { graceMs, clock, signal }: StopOptions): Promise<void> {
+/** True when its last look found none. */
+async function terminate(containment: Containment, { graceMs, clock, signal }: StopOptions): Promise<boolean> {
   const end = clock.monotonic() + graceMs
   const told = new Map<number, string>()
   for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
     const members = await containment.members()
-    if (members.length === 0) return
+    if (members.length === 0) return true
     for (const each of members) {
       if (told.get(each.pid) === each.startTime) continue
       told.set(each.pid, each.startTime)
@@ -70,14 +71,19 @@ async function terminate(containment: Containment, { graceMs, clock, signal }: S
       if (each.state === 'T') await signalProcess(each, 'SIGCONT')
     }
     const left = end - clock.monotonic()
-    if (left <= 0) return
+    if (left <= 0) return false
     await clock.sleep(Math.min(pauseMs, left), signal)
   }
 }
 
-async function kill(containment: Containment, { clock, signal }: StopOptions): Promise<readonly ProcessInfo[]> {
+/** `looked`: how many looks in a row have found none already. */
+async function kill(
+  containment: Containment,
+  { clock, signal }: StopOptions,
+  looked: number,
+): Promise<readonly ProcessInfo[]> {
   const end = clock.monotonic() + killTimeoutMs
-  let clean = 0
+  let clean = looked
   while (true) {
     const members = await containment.members()
     clean = members.length === 0 ? clean + 1 : 0

@@ -1,7 +1,8 @@
 // What a pane runs: the run's own supervisor, whose agent has a terminal of its own that is written down. Secrets travel in a file, not in argv.
 
-import { rmSync, writeFileSync } from 'node:fs'
+import { closeSync, fchownSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { RunUser } from '../../lib/exec.ts'
 
 export interface PaneInput {
   readonly runDir: string
@@ -10,13 +11,15 @@ export interface PaneInput {
   readonly env: Readonly<Record<string, string | undefined>>
   /** For what the agent makes, as in any other run: tmux has its own since its server was started. */
   readonly umask: number
+  /** Who reads it, and runs what it says; null: the daemon's own user. */
+  readonly user: RunUser | null
 }
 
 /** What tmux and the pane's shell put into the environment. */
 const strange = ['TMUX', 'TMUX_PANE', 'TERM_PROGRAM', 'TERM_PROGRAM_VERSION', 'COLORTERM', 'SHELL', 'HOME', 'OLDPWD']
 
 /** The file goes as soon as it has been read: it holds the run's secrets. Gives what the pane executes. */
-export function writePane({ runDir, argv, env, umask }: PaneInput): readonly string[] {
+export function writePane({ runDir, argv, env, umask, user }: PaneInput): readonly string[] {
   const set = Object.entries(env).filter((pair): pair is [string, string] => pair[1] !== undefined && fits(pair[0]))
   const path = join(runDir, 'pane.sh')
   const lines = [
@@ -26,7 +29,7 @@ export function writePane({ runDir, argv, env, umask }: PaneInput): readonly str
     `rm -f ${quoted(path)}`,
     `exec ${argv.map(quoted).join(' ')}`,
   ]
-  writeNew(path, lines)
+  writeNew(path, lines, user)
   return ['/bin/sh', path]
 }
 
@@ -58,9 +61,16 @@ function fits(name: string): boolean {
   return /^[A-Za-z_]\w*$/.test(name) && !/^(PPID|UID|EUID|GROUPS|BASHOPTS|SHELLOPTS|BASH_VERSINFO)$/.test(name)
 }
 
-function writeNew(path: string, lines: readonly string[]): void {
+/** By its descriptor from making to giving away: the user could have put something else at the path meanwhile. */
+function writeNew(path: string, lines: readonly string[], user: RunUser | null = null): void {
   rmSync(path, { force: true })
-  writeFileSync(path, `${lines.join('\n')}\n`, { mode: 0o600, flag: 'wx' })
+  const file = openSync(path, 'wx', 0o600)
+  try {
+    writeFileSync(file, `${lines.join('\n')}\n`)
+    if (user !== null) fchownSync(file, user.uid, user.gid)
+  } finally {
+    closeSync(file)
+  }
 }
 
 function quoted(word: string): string {

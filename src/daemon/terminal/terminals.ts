@@ -38,6 +38,8 @@ interface Live extends Shown {
   readonly ended: PromiseWithResolvers<string>
   readonly typing: Typing
   readonly gone: PromiseWithResolvers<void>
+  /** The window's size, as somebody who watched has chosen it; null: nobody has since the daemon started. */
+  chosen: Size | null
   misses: number
   watching: { readonly stream: string; readonly stop: AbortController; seq: number } | null
 }
@@ -47,6 +49,8 @@ const lookMs = 5_000
 /** The second look at a session that was not there, ms. */
 const againMs = 1_000
 const firstSize: Size = { cols: 120, rows: 36 }
+/** A program that draws itself anew has seen the other size by then, ms. */
+const nudgeMs = 200
 
 export class Terminals {
   readonly #options: TerminalsOptions
@@ -82,6 +86,7 @@ export class Terminals {
       ended: Promise.withResolvers(),
       gone: Promise.withResolvers(),
       typing: new Typing(type, failed),
+      chosen: null,
       misses: 0,
       watching: null,
     }
@@ -159,12 +164,37 @@ export class Terminals {
     const stop = new AbortController()
     live.watching = { stream: order.stream, stop, seq: 0 }
     const { attemptId, runDir, redact, tail } = live
-    // Another size than before makes a full-screen program draw itself anew, for somebody who has not seen it draw.
-    this.#resize(live, { ...order, kind: 'resize', rows: Math.max(2, order.rows - 1) })
-    streamTerminal(
-      { attemptId, stream: order.stream, runDir, clock, redact, tail, send },
-      { ended: live.ended.promise, signal: stop.signal },
-    ).catch((error) => log.debug({ attemptId, error: messageOf(error) }, 'terminal not shown any more'))
+    const { stream } = order
+    const { signal } = stop
+    const shown = async () => {
+      const size = await this.#nudge(live, signal)
+      if (!(await send({ attemptId, stream, data: '', end: null, size })).open) return
+      await streamTerminal(
+        { attemptId, stream, runDir, clock, redact, tail, send },
+        { ended: live.ended.promise, signal },
+      )
+    }
+    shown().catch((error) => log.debug({ attemptId, error: messageOf(error) }, 'terminal not shown any more'))
+  }
+
+  /** Another size for a moment makes a full-screen program draw itself anew, for somebody who has not seen it draw. Gives the window's own; null: not told. */
+  async #nudge(live: Live, signal: AbortSignal): Promise<Size | null> {
+    const { clock, log } = this.#options
+    const { attemptId } = live
+    try {
+      const tmux = this.#server()
+      const before = await tmux.size(attemptId)
+      const { cols, rows } = live.chosen ?? before
+      await tmux.resize(attemptId, { cols, rows: Math.max(2, rows - 1) })
+      await clock.sleep(nudgeMs, signal).catch(() => {}) // watched no more: its size is given back all the same
+      // Whoever watches may have chosen one meanwhile.
+      const size = live.chosen ?? before
+      await tmux.resize(attemptId, size)
+      return size
+    } catch (error) {
+      log.debug({ attemptId, error: messageOf(error) }, 'terminal’s size not told')
+      return null
+    }
   }
 
   #input(live: Live, { stream, seq, data, by }: TerminalOrder & { readonly kind: 'input' }): void {
@@ -178,6 +208,7 @@ export class Terminals {
   #resize(live: Live, { stream, cols, rows }: TerminalOrder & { readonly kind: 'resize' }): void {
     const { attemptId } = live
     if (live.watching?.stream !== stream) return
+    live.chosen = { cols, rows }
     this.#server()
       .resize(attemptId, { cols, rows })
       .catch((error) => this.#options.log.debug({ attemptId, error: messageOf(error) }, 'terminal not resized'))

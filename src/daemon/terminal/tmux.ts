@@ -105,6 +105,15 @@ export class Tmux {
     await this.#alone(() => this.#must(['resize-window', '-t', `=${name}:`, '-x', String(cols), '-y', String(rows)]))
   }
 
+  /** Of the window as it is. Throws when there is no such session. */
+  async size(name: string): Promise<Size> {
+    const shown = ['display-message', '-p', '-t', `=${name}:`, '#{window_width} #{window_height}']
+    const { code, text, said } = await this.#alone(() => this.#run(shown))
+    const [cols = 0, rows = 0] = text.trim().split(' ').map(Number)
+    if (code !== 0 || !(cols > 0 && rows > 0)) throw new Error(`tmux told no size of ${name}: ${said}`)
+    return { cols, rows }
+  }
+
   async #serve(): Promise<void> {
     if ((await this.#run(['has-session', '-t', `=${keeper}`])).code === 0) return
     const keep = ['new-session', '-d', '-s', keeper, '--', 'tail', '-f', '/dev/null']

@@ -1,17 +1,18 @@
 // Proof of change: the final tree, what it differs by, and a checkpoint that keeps it. The agent's tree and git metadata are hostile input.
 
-import { readFileSync, rmSync, statSync } from 'node:fs'
+import { rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Problem } from '../../core/problem.ts'
+import { allEnded } from '../../lib/all-ended.ts'
 import { cidOf } from '../../lib/cid.ts'
 import type { GitOptions } from '../../lib/git.ts'
-import { git, gitBytes, gitOrNull, longGitMs, zeroSeparated } from '../../lib/git.ts'
+import { gitBytes, gitOrNull, longGitMs, zeroSeparated } from '../../lib/git.ts'
 import { withLock } from '../../lib/lock.ts'
-import { limits } from '../../protocol/names.ts'
 import type { Evidence } from '../../protocol/task.ts'
 import { writeCheckpoint } from './checkpoint.ts'
 import { importClone } from './clone.ts'
 import { keepChangedCopies } from './copies.ts'
+import { diffOrReason } from './diff.ts'
 import type { Head } from './head.ts'
 import { readHead, stagedTree } from './head.ts'
 import type { NestedRepo } from './nested.ts'
@@ -100,16 +101,6 @@ async function captureAlone(workspace: Workspace, request: CaptureRequest): Prom
   }
 }
 
-/** As `Promise.all`, but it settles when the last of them has. */
-async function allEnded<T extends readonly unknown[]>(
-  promises: {
-    readonly [K in keyof T]: Promise<T[K]>
-  },
-): Promise<{ -readonly [K in keyof T]: T[K] }> {
-  await Promise.allSettled(promises)
-  return await Promise.all(promises)
-}
-
 /** What a workspace is made of at one moment. */
 export interface WorkspaceState {
   readonly treeId: string
@@ -167,85 +158,6 @@ function ownRepoAtTop(workspace: Workspace): boolean {
     workspace.mode === 'worktree' &&
     statSync(join(workspace.path, '.git'), { throwIfNoEntry: false })?.isDirectory() === true
   )
-}
-
-interface Diff {
-  readonly patch: Buffer | null
-  readonly bytes: number
-  readonly withheld: string | null
-  readonly counts: { readonly filesChanged: number; readonly insertions: number; readonly deletions: number }
-}
-
-/** Attributes and configuration of the tree must not run or hide anything: no external diff, no text conversion, renames always found. */
-const plainDiff: readonly string[] = [
-  '-r',
-  '-M',
-  '--no-ext-diff',
-  '--no-textconv',
-  '--ignore-submodules=none',
-  '--no-color',
-]
-
-/** Work is no less there because git cannot show it: out of memory, killed, or too slow. The checkpoint has it by then. */
-async function diffOrReason(workspace: Workspace, treeId: string, request: CaptureRequest): Promise<Diff> {
-  try {
-    return await diffOf(workspace, treeId, request)
-  } catch (error) {
-    if (!(error instanceof Problem)) throw error
-    const withheld = `the diff could not be made (${error.detail}) The work is in the checkpoint on its host.`
-    const counts = { filesChanged: await changedCount(workspace, treeId, request.signal), insertions: 0, deletions: 0 }
-    return { patch: null, bytes: 0, withheld, counts }
-  }
-}
-
-/** How many files differ, told from the trees alone: no file is read. */
-async function changedCount(workspace: Workspace, treeId: string, signal: AbortSignal | undefined): Promise<number> {
-  const options = { ...privately(workspace, { signal }), maxBytes: 268_435_456 }
-  const args = ['diff-tree', '-r', '--no-renames', '--name-only', '-z', '--no-ext-diff', workspace.baseTree, treeId]
-  return zeroSeparated(await gitBytes([...args, '--'], options)).length
-}
-
-/** A larger file is compared as bytes: git would need several times its size in memory for its lines. */
-const bigFiles = { 'core.bigFileThreshold': '50m' }
-
-async function diffOf(workspace: Workspace, treeId: string, request: CaptureRequest): Promise<Diff> {
-  const place = privately(workspace, { signal: request.signal, timeoutMs: longGitMs })
-  const options = { ...place, config: { ...place.config, ...bigFiles }, maxBytes: 268_435_456 }
-  const trees = [workspace.baseTree, treeId, '--']
-  const file = join(dirname(workspace.baseIndex), 'patch')
-  const max = request.maxDiffBytes ?? limits.diffBytes
-  try {
-    const [numbers] = await allEnded([
-      gitBytes(['diff-tree', ...plainDiff, '--numstat', '-z', ...trees], options),
-      git(['diff-tree', ...plainDiff, '-p', '--binary', '--full-index', `--output=${file}`, ...trees], options),
-    ])
-    const counts = countsOf(numbers)
-    const bytes = statSync(file).size
-    if (bytes === 0) return { patch: null, bytes, withheld: null, counts }
-    if (bytes <= max) return { patch: readFileSync(file), bytes, withheld: null, counts }
-    return {
-      patch: null,
-      bytes,
-      withheld: `the diff has ${bytes} bytes; at most ${max} are sent. It is in the checkpoint on its host.`,
-      counts,
-    }
-  } finally {
-    rmSync(file, { force: true })
-  }
-}
-
-/** Of `--numstat -z`: `added TAB deleted TAB path`, or with an empty path and two further fields for a rename. */
-function countsOf(output: Buffer): Diff['counts'] {
-  const fields = zeroSeparated(output)
-  let [filesChanged, insertions, deletions] = [0, 0, 0]
-  for (let at = 0; at < fields.length; at += 1) {
-    const [added = '', removed = '', path = ''] = (fields[at] ?? '').split('\t')
-    filesChanged += 1
-    insertions += Number(added) || 0 // "-" for binary files
-    deletions += Number(removed) || 0
-    if (path === '') at += 2
-  }
-  return { filesChanged, insertions, deletions }
 }
 
 async function commitsAhead(

@@ -1,5 +1,8 @@
 // Checkpoints: a commit of everything in the workspace under a ref of its own, so that nothing is lost when the folder goes.
 
+import { existsSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { readFileIfThere } from '../../lib/atomic-file.ts'
 import type { GitOptions } from '../../lib/git.ts'
 import { git, gitOrNull } from '../../lib/git.ts'
 import type { CaptureRequest, WorkspaceState } from './capture.ts'
@@ -43,7 +46,7 @@ export async function writeCheckpoint(
   }
   const ref = checkpointRef(workspace)
   const parents = await parentsOf(workspace, state, request)
-  const before = await sameCheckpoint({ ref, treeId: state.treeId, parents }, home)
+  const before = isNew(ref, home) ? null : await sameCheckpoint({ ref, treeId: state.treeId, parents }, home)
   if (before !== null) return { ref, commit: before, lost }
   const message = `${request.commitMessage.split('\n')[0] ?? ''}\n\nCapstan-Task: ${request.taskId}\nCapstan-Attempt: ${request.attemptId}\n`
   const options = { ...privately(workspace, { signal: request.signal }), input: message }
@@ -71,6 +74,17 @@ async function parentsOf(workspace: Workspace, state: WorkspaceState, request: C
   const input = `Staged in ${request.attemptId}\n`
   return [state.head.sha, await git(['commit-tree', state.staged, '-p', state.head.sha], { ...options, input })]
 }
+
+/** True when no file can hold the ref: the usual case at an attempt's first checkpoint, and a start of git less. False: git knows. */
+function isNew(ref: string, { gitDir }: GitOptions): boolean {
+  if (gitDir === undefined || existsSync(join(gitDir, ref)) || existsSync(join(gitDir, 'reftable'))) return false
+  const packed = join(gitDir, 'packed-refs')
+  if ((statSync(packed, { throwIfNoEntry: false })?.size ?? 0) > fewRefsBytes) return false
+  return readFileIfThere(packed)?.includes(ref) !== true
+}
+
+/** Git finds its way in a larger list quicker than it is read here. */
+const fewRefsBytes = 1_048_576
 
 async function sameCheckpoint(
   wanted: { readonly ref: string; readonly treeId: string; readonly parents: readonly string[] },

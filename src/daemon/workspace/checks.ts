@@ -78,22 +78,30 @@ export function skippedChecks(checks: readonly Check[], reason: string): CheckOu
   }))
 }
 
-/** Runs the commands in order and stops at the first that fails. */
+/** Of a failed command's output this much stands in the sentence that says so, from its end. */
+const toldTail = 1_500
+const toldCommand = 300
+
+/** Runs the commands in order, all within `timeoutMs`, and stops at the first that fails. */
 export async function runSetup(
   workspace: Workspace,
   commands: readonly string[],
   options: CommandOptions,
 ): Promise<SetupResult> {
   const outcomes: CheckOutcome[] = []
+  const until = options.clock.monotonic() + options.timeoutMs
   for (const [at, command] of commands.entries()) {
-    const outcome = await runCommand(workspace, { name: `setup-${at + 1}`, command }, options)
+    const timeoutMs = Math.max(1, Math.round(until - options.clock.monotonic()))
+    const outcome = await runCommand(workspace, { name: `setup-${at + 1}`, command }, { ...options, timeoutMs })
     outcomes.push(outcome)
     if (outcome.exitCode === 0) continue
     const how =
       outcome.exitCode === null
-        ? `did not end within ${options.timeoutMs / 1_000} s`
+        ? `had not ended when the ${options.timeoutMs / 1_000} s for setup were over`
         : `failed with exit code ${outcome.exitCode}`
-    return { passed: false, detail: `The setup command "${command}" ${how}; its output is shown beside it.`, outcomes }
+    const tail = outcome.outputTail.trim().slice(-toldTail)
+    const said = tail === '' ? ' and printed nothing' : `:\n${tail}`
+    return { passed: false, detail: `The setup command "${command.slice(0, toldCommand)}" ${how}${said}`, outcomes }
   }
   return { passed: true, detail: '', outcomes }
 }

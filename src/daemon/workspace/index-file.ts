@@ -1,5 +1,6 @@
-// Looks into an index file without starting git: how many entries it has, and whether any is a submodule.
+// An index file without starting git: how many entries it has, whether any is a submodule, and one that has none.
 
+import { createHash } from 'node:crypto'
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs'
 
 /** Source of all offsets: git's Documentation/gitformat-index.txt. */
@@ -11,6 +12,15 @@ const flagsAt = 60
 const extendedFlag = 0x4000
 const longName = 0xfff
 const gitlink = 0o160000
+
+/** What git writes for an empty index: version 2, no entries, the SHA-1 of that. */
+export function emptyIndex(): Buffer {
+  const head = Buffer.from('DIRC\0\0\0\x02\0\0\0\0', 'latin1')
+  return Buffer.concat([head, createHash('sha1').update(head).digest()])
+}
+
+/** The tree without entries. Git knows it by heart: it need not lie in any store. */
+export const emptyTree = '4b825dc642cb6eb9a060e54bf8d69288fbee4904'
 
 /** How many entries an index lists; 0 for a file that is too short. */
 export function entriesIn(indexFile: string): number {

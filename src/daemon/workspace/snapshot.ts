@@ -7,7 +7,7 @@ import type { GitOptions } from '../../lib/git.ts'
 import { git, gitBytes, lastWords, longGitMs, runGit, zeroSeparated } from '../../lib/git.ts'
 import type { Looked } from './confined.ts'
 import { lookingAt } from './confined.ts'
-import { hasGitlinks } from './index-file.ts'
+import { entriesIn, hasGitlinks } from './index-file.ts'
 import { nestedHead } from './nested-head.ts'
 import { patienceMs, unlessPiped } from './pipes.ts'
 import type { Workspace } from './port.ts'
@@ -96,11 +96,14 @@ function splitZero(bytes: Buffer): Buffer[] {
 
 /** What differs from the index, and what it does not know; folders that are repositories end with a slash. Both looks at once: neither writes. */
 async function changedNames(options: GitOptions): Promise<Buffer[]> {
-  const [changed, unknown] = await Promise.all([
-    gitBytes(['diff-files', '--name-only', '--no-ext-diff', '--ignore-submodules=all', '-z'], options),
+  const { indexFile } = options
+  const isEmpty = indexFile !== undefined && existsSync(indexFile) && entriesIn(indexFile) === 0
+  const changed = ['diff-files', '--name-only', '--no-ext-diff', '--ignore-submodules=all', '-z']
+  const [known, unknown] = await Promise.all([
+    isEmpty ? Buffer.alloc(0) : gitBytes(changed, options),
     gitBytes(['ls-files', '--others', '--exclude-standard', '-z'], options),
   ])
-  return [...splitZero(changed), ...splitZero(unknown)]
+  return [...splitZero(known), ...splitZero(unknown)]
 }
 
 /** Git compares each entry with each of these names; beyond so many one look at everything is quicker. */

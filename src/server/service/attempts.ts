@@ -66,9 +66,9 @@ export async function storeRequest(plane: Plane, daemonId: string, body: FromDae
 export async function storeWithdrawal(
   plane: Plane,
   daemonId: string,
-  { requestId, ...claim }: FromDaemonBody<'withdraw'>,
+  { requestId, expired, ...claim }: FromDaemonBody<'withdraw'>,
 ): Promise<void> {
-  const answer = await plane.store.run((tx) => withdrawRequest(tx, { daemonId, ...claim }, requestId))
+  const answer = await plane.store.run((tx) => withdrawRequest(tx, { daemonId, ...claim }, { requestId, expired }))
   if (answer.is === 'refused') throw refused(answer.refusal)
 }
 

@@ -32,6 +32,7 @@ export function assignmentOf(
     n: open.n,
     task: {
       id: task.id,
+      teamId: task.teamId,
       type: task.type,
       title: task.title,
       prompt: task.prompt,

@@ -59,6 +59,9 @@ export function offerOf(record: DaemonRecord, profiles: readonly ProfileView[]):
     repos: repos.filter((repo) => repo.problem === null).map((repo) => repo.slug),
     harnesses: harnesses.filter(usable).map((found) => found.name),
     unnamed: harnesses.filter((found) => usable(found) && found.explicit !== true).map((found) => found.name),
+    repoHarness: Object.fromEntries(
+      repos.flatMap(({ slug, harness }) => (harness === undefined ? [] : [[slug, harness]])),
+    ),
     profiles: record.profiles.flatMap((id) => {
       const profile = profiles.find((each) => each.id === id)
       return profile === undefined ? [] : [{ id, harness: profile.settings.harness ?? null }]

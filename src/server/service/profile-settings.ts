@@ -1,9 +1,11 @@
 // Whether a profile's settings can be meant: what contradicts itself is refused, what the catalog of models advises against is said.
 
 import { Problem } from '../../core/problem.ts'
+import { formatDuration } from '../../lib/duration.ts'
 import type { ProfileSettings } from '../../protocol/fleet.ts'
 import type { ModelView } from '../../protocol/models.ts'
 import type { Tx, Work } from '../../store/port.ts'
+import { defaultSettings } from '../settings.ts'
 import { catalog } from './models.ts'
 
 /** Throws `contradiction`, naming both sides. */
@@ -17,12 +19,21 @@ export function refuseContradictions(settings: ProfileSettings): void {
   const reserved = [...requiredEnv, ...passEnv].find((name) => /^(CAPSTAN_|npm_|NPM_)/.test(name))
   if (reserved !== undefined)
     throw new Problem('contradiction', `the variable ${reserved} never reaches an agent; use another name`)
+  refuseRareBeats(settings)
   if (harness !== 'shell') return
   const useless = (
     ['provider', 'model', 'thinkingLevel', 'temperature', 'topP', 'topK', 'maxOutputTokens'] as const
   ).find((key) => settings[key] !== undefined)
   if (useless !== undefined)
     throw new Problem('contradiction', `${useless} does not go with harness shell: a script has no model`)
+}
+
+/** Three heartbeats to a lease: fewer, and one that is lost on the way costs the run. */
+function refuseRareBeats({ leaseTtlMs = defaultSettings.leaseTtlMs, heartbeatIntervalMs }: ProfileSettings): void {
+  if (heartbeatIntervalMs === undefined || 3 * heartbeatIntervalMs <= leaseTtlMs) return
+  const [beat, lease] = [formatDuration(heartbeatIntervalMs), formatDuration(leaseTtlMs)]
+  const detail = `heartbeatIntervalMs ${beat} does not go with a lease of ${lease}: at least three heartbeats belong into a lease`
+  throw new Problem('contradiction', detail)
 }
 
 /** A model's own name may have a slash too; only these are taken for a provider's. */

@@ -116,6 +116,8 @@ function viewAttempt(record: AttemptRecord, stalledBefore: number): AttemptView 
     leaseExpiresAt: record.leaseUntil,
     lastHeartbeatAt: record.lastHeartbeatAt,
     lastEventAt: record.lastEventAt,
+    waitsSince: record.waitsSince,
+    waitedMs: record.waitedMs,
     stalledSince: stalledSince(record, stalledBefore),
     eventCount: record.eventCount,
     exitCode: outcome?.exitCode ?? null,

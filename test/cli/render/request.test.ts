@@ -70,6 +70,31 @@ test('long commands are wrapped, not cut, and fit the width', () => {
   expect(lines.join(' ').match(/word/g)).toHaveLength(100)
 })
 
+test('the words of a question and its choices stand on the page once; what is nowhere else stays', () => {
+  const asked = (question: object, options: RequestView['options']) =>
+    requestPage(
+      request({ kind: 'question', title: 'Which one?', body: { questions: [question] }, options }),
+      sheet,
+    ).slice(3)
+  const choices = [
+    { label: 'red', description: 'take red' },
+    { label: 'blue', description: 'take blue' },
+  ]
+  const listed = choices.map(({ label, description }) => ({
+    id: label,
+    label: `${label}: ${description}`,
+    grants: 'other' as const,
+  }))
+  const whole = { question: 'Which one?', header: 'Colour', options: choices, multiSelect: false }
+  expect(asked(whole, listed)).toEqual([
+    ...['', 'header', '  Colour', '', 'options', '  red   take red', '  blue  take blue', ''],
+    '  capstan task answer req_96vv6rpfcnhm20b3nwznqpftc2 --option ID',
+    '  capstan task answer req_96vv6rpfcnhm20b3nwznqpftc2 --text "…"',
+  ])
+  expect(asked({ ...whole, multiSelect: true }, []).join('\n')).toMatch(/take red.*take blue.*multiSelect\n {2}true/s)
+  expect(asked(whole, listed.slice(1)).join('\n')).toContain('take red')
+})
+
 test('a question is answered by one of its choices or in words', () => {
   const choices = [{ id: 'red', label: 'red', grants: 'other' as const }]
   const id = 'req_96vv6rpfcnhm20b3nwznqpftc2'

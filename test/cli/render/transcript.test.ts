@@ -126,3 +126,11 @@ it('raw lines are shown muted, empty ones are not', () => {
     ),
   ).toEqual(['  building'])
 })
+
+it('tells an error once that a CLI reports when it comes and again as the end of its turn', () => {
+  const error = { type: 'error', class: 'quota', message: 'the limit is reached' } as const
+  const line = 'error (quota): the limit is reached'
+  const twice = numbered([error, { ...error, fatal: true }, { type: 'turn_end', reason: 'failed' }])
+  expect(told(twice)).toEqual([line])
+  expect(told(numbered([error, { type: 'notice', message: 'again' }, error]))).toEqual([line, 'note: again', line])
+})

@@ -2,10 +2,14 @@
 
 import { describe, expect, test } from 'vitest'
 import { acpHarness } from '../../../src/daemon/harness/acp.ts'
+import type { AcpState } from '../../../src/daemon/harness/acp-state.ts'
+import type { Line } from '../../../src/daemon/harness/port.ts'
 import { makeRegistry } from '../../../src/daemon/harness/registry.ts'
 import type { AcpStep } from '../../fakes/acp-script.ts'
 import { acpRun, noticesOf, textsOf } from './acp-world.ts'
 import { fakeHost, runInput } from './hosts.ts'
+import { acpTalk } from './talks.ts'
+import { out } from './transcripts.ts'
 
 const command = { toolCallId: 't1', kind: 'execute', title: 'make test', rawInput: { command: 'make test' } }
 const says: AcpStep = { say: 'Done: one file.' }
@@ -220,6 +224,41 @@ describe('ends that are no success', () => {
     await acpRun({ turns: [[{ fail }]] }, {}, (run) => {
       expect(run.verdict).toMatchObject({ ok: false, reason, class: kind })
     })
+  })
+})
+
+describe('a run that is stopped', () => {
+  const input = runInput({ autonomy: 'ask' })
+  const harness = acpHarness('mine', { protocol: 'acp', command: 'mine' })
+  const stateAfter = (lines: readonly Line[]) =>
+    lines.reduce((state, line) => harness.reduce(state, line, input).state, harness.initial())
+  const cancel = (state: AcpState) => harness.cancel?.(state, input) ?? { state, events: [] }
+  const told = '{"jsonrpc":"2.0","method":"session/cancel","params":{"sessionId":"' // the session's id follows
+
+  test('tells the agent to end its turn, after what it asked is answered as cancelled', () => {
+    const step = cancel(stateAfter([...acpTalk.start, acpTalk.ask(1)]))
+    expect(step.send).toEqual([
+      '{"jsonrpc":"2.0","id":"q1","result":{"outcome":{"outcome":"cancelled"}}}',
+      expect.stringContaining(told),
+    ])
+    expect(step.withdrawn).toEqual(['permission-1'])
+    expect(cancel(step.state).send).toBeUndefined()
+  })
+
+  test('grants nothing more, sends no waiting message, and lets the agent leave when its turn has ended', () => {
+    const waiting = harness.message?.(stateAfter(acpTalk.start), 'and the docs', input).state ?? harness.initial()
+    const late = harness.reduce(cancel(waiting).state, acpTalk.ask(2), input)
+    expect(late.asks).toBeUndefined()
+    expect(late.send?.join()).toContain('"outcome":"cancelled"')
+    const [end] = out({ jsonrpc: '2.0', id: 2, result: { stopReason: 'cancelled' } })
+    const over = harness.reduce(late.state, end ?? acpTalk.end, input)
+    expect(over).toMatchObject({ endInput: true, done: true })
+    expect(over.send).toBeUndefined()
+  })
+
+  test('says nothing to one that has no turn: it has not begun, or it is over', () => {
+    expect(cancel(harness.initial()).send).toBeUndefined()
+    expect(cancel(stateAfter([...acpTalk.start, acpTalk.end])).send).toBeUndefined()
   })
 })
 

@@ -14,6 +14,7 @@ const brief: Brief = {
   autonomy: 'ask',
   maxTurns: null,
   sessionRef: null,
+  trusted: true,
   mcp: null,
 }
 const input: RunInput = {

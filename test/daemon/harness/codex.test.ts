@@ -165,7 +165,7 @@ test('a command that failed is not ok, and an unknown item stays raw', () => {
 test('autonomy becomes the access of the sandbox; what it cannot do is named', () => {
   const full = codex.launch(runInput({ model: 'gpt-x' }))
   expect(full.argv.join(' ')).toBe(
-    'codex exec --json --skip-git-repo-check -c check_for_update_on_startup=false -c analytics.enabled=false --dangerously-bypass-approvals-and-sandbox --model=gpt-x -',
+    'codex exec --json --skip-git-repo-check -c check_for_update_on_startup=false -c analytics.enabled=false -c projects={"/w"={trust_level="trusted"}} --dangerously-bypass-approvals-and-sandbox --model=gpt-x -',
   )
   const edit = codex.launch(runInput({ autonomy: 'edit', sessionRef: session, maxTurns: 3 }))
   expect(edit.argv.slice(-7)).toEqual([

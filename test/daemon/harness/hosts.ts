@@ -33,6 +33,7 @@ export function runInput(fields: Partial<RunInput>): RunInput {
     autonomy: 'full',
     maxTurns: null,
     sessionRef: null,
+    trusted: true,
     asRoot: false,
     env: { HOME: '/home/u', TMPDIR: '/runs/1/tmp' },
     mcp: null,

@@ -134,7 +134,7 @@ test('edits without a shell; resuming by id; no tools of Capstan, and that is sa
   const mcp = { name: 'capstan', command: '/bin/node', args: [], env: {} }
   const launch = pi.launch(runInput({ autonomy: 'edit', sessionRef: session, mcp, maxTurns: 3 }))
   expect(launch.argv).toEqual([
-    ...['pi', '-p', '--mode', 'json', '--tools', 'read,edit,write,grep,find,ls', '--session', session],
+    ...['pi', '-p', '--mode', 'json', '--approve', '--tools', 'read,edit,write,grep,find,ls', '--session', session],
   ])
   expect(launch.notHonoured.map((sentence) => sentence.split(':')[0])).toEqual(['maxTurns', 'mcp'])
   expect(launch.env).toMatchObject({ PI_OFFLINE: '1', PI_TELEMETRY: '0' })

@@ -13,6 +13,7 @@ import { openJournal } from '../../../src/daemon/journal/journal.ts'
 import type { HandedIn } from '../../../src/daemon/mcp/output.ts'
 import { handedIn } from '../../../src/daemon/mcp/output.ts'
 import { bridgeOf, clearOut, placeOf } from '../../../src/daemon/mcp/place.ts'
+import type { RunServerParts } from '../../../src/daemon/mcp/server.ts'
 import { RunServer } from '../../../src/daemon/mcp/server.ts'
 import type { RunToolsParts } from '../../../src/daemon/mcp/tools.ts'
 import type { OwnStep } from '../../../src/daemon/run/conversation.ts'
@@ -27,6 +28,9 @@ export interface WorldOptions {
   readonly createTask?: RunToolsParts['createTask']
   /** Inserted into the run folder's path. */
   readonly deep?: string
+  readonly signer?: RunServerParts['signer']
+  /** Made for each start of the daemon. */
+  readonly hostExec?: (world: World) => RunServerParts['hostExec']
 }
 
 export class World {
@@ -54,11 +58,13 @@ export class World {
       runDir: this.runDir,
       calls: this.journal.calls,
       clock: systemClock,
-      own: (step) => this.#own(step),
+      own: (step) => this.own(step),
       createTask: this.#options.createTask ?? null,
       key: 'key-of-the-daemon',
       log: silentLog,
       user: null,
+      signer: this.#options.signer ?? null,
+      hostExec: this.#options.hostExec?.(this) ?? null,
     })
     await this.#server.open()
   }
@@ -76,7 +82,10 @@ export class World {
   }
 
   /** A person's answer, as the run's conversation keeps it. */
-  answer(key: string, answer: { readonly label: string | null; readonly text: string | null }): void {
+  answer(
+    key: string,
+    answer: { readonly label: string | null; readonly text: string | null; readonly by?: string },
+  ): void {
     this.journal.calls.keep(attemptId, key, answer)
     this.#server?.answered(key)
   }
@@ -109,7 +118,8 @@ export class World {
     rmSync(this.dir, { recursive: true, force: true })
   }
 
-  #own(step: OwnStep): void {
+  /** What the daemon says of the run. */
+  own(step: OwnStep): void {
     this.steps.push(step)
     if (step.call !== undefined) this.journal.calls.keep(attemptId, step.call.key, step.call.answer)
   }
@@ -139,10 +149,10 @@ export class Stranger {
 }
 
 export async function call(client: Client, name: string, args: Record<string, unknown>): Promise<CallToolResult> {
-  return (await client.callTool({ name, arguments: args }, { timeout: 20_000 })) as CallToolResult
+  return (await client.callTool({ name, arguments: args }, { timeout: 60_000 })) as CallToolResult
 }
 
-export async function until(what: string, look: () => boolean, ms = 10_000): Promise<void> {
+export async function until(what: string, look: () => boolean, ms = 30_000): Promise<void> {
   for (const end = performance.now() + ms; !look(); await systemClock.sleep(10))
     if (performance.now() > end) throw new Error(`not within ${ms} ms: ${what}`)
 }

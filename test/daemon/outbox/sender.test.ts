@@ -17,6 +17,8 @@ class FakeServer {
   readonly seqs = new Map<string, number[]>()
   readonly messages: { kind: OutboxKind; attemptId: string; size: number }[] = []
   up = true
+  /** Events in the largest message. */
+  most = 0
   /** Asked before each message; what it returns is thrown. */
   failure: (kind: OutboxKind, body: FromDaemonBody<OutboxKind>) => Error | null = () => null
   /** The server forgets all beyond this, once. */
@@ -29,6 +31,7 @@ class FakeServer {
     const failure = this.failure(kind, body)
     if (failure !== null) throw failure
     this.messages.push({ kind, attemptId: body.attemptId, size: JSON.stringify(body).length })
+    if ('events' in body) this.most = Math.max(this.most, body.events.length)
     if (!('events' in body) || kind !== 'events') return {} as never // the sender reads no reply but that of events
     const kept = this.seqs.get(body.attemptId) ?? []
     this.seqs.set(body.attemptId, kept)
@@ -62,8 +65,9 @@ afterEach(() => {
   journal[Symbol.dispose]()
 })
 
-const start = (): Sender =>
+const start = (more: { batchSize?: () => number } = {}): Sender =>
   sendOutbox({
+    ...more,
     journal,
     send: (kind, body) => server.send(kind, body as FromDaemonBody<OutboxKind>), // one of the union's bodies
     onLost: (attemptId, detail) => lost.push(`${attemptId}: ${detail}`),
@@ -104,6 +108,16 @@ test('events come in order and coalesced, the report last, and the outbox is emp
   expect(server.messages.at(-1)?.kind).toBe('result')
   expect(server.messages.length).toBeLessThanOrEqual(120 / 16 + 2)
   expect([journal.outbox.depth(), acknowledged]).toEqual([0, ['att_a result']])
+})
+
+test('no message holds more events than the run’s profile says, however many were committed together', async () => {
+  run('att_a', 5)
+  const together = counted(30).map((n) => ({ type: 'text' as const, text: `more ${n}` }))
+  journal.appendEvents('att_a', together, now)
+  await start({ batchSize: () => 7 }).settled()
+  expect(server.seqs.get('att_a')).toEqual(counted(35))
+  expect(server.most).toBe(7)
+  expect(journal.outbox.depth()).toBe(0)
 })
 
 test('a request that the server never takes is told as not asked: its agent must not wait for ever', async () => {

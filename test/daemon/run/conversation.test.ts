@@ -51,6 +51,8 @@ const asking: Harness<number> = {
     return { state, events: [], send: [JSON.stringify({ id: key, decision, ...(words === null ? {} : { words }) })] }
   },
   message: (state, words) => ({ state, events: [], send: [JSON.stringify({ words })] }),
+  unread: () => [],
+  cancel: (state) => ({ state, events: [] }),
   finish: () => ({ ok: true, usage: null, costUsd: null, model: null, sessionRef: null, lastText: null }),
 }
 
@@ -80,7 +82,10 @@ class Daemon {
   readonly ended: Promise<unknown>
 
   constructor(
-    more: Partial<Pick<Following, 'rules' | 'approvers'>> & { readonly secrets?: Record<string, string> } = {},
+    more: Partial<Pick<Following, 'rules' | 'approvers'>> & {
+      readonly secrets?: Record<string, string>
+      readonly harness?: Harness<number>
+    } = {},
   ) {
     this.journal = openJournal(journalPath, 1).journal
     this.journal.saveRun({ attemptId, taskId: 'task_a', epoch: 1, n: 1, step: 'started', data: null })
@@ -95,6 +100,7 @@ class Daemon {
       secrets,
       probe: () => probe,
       poke: () => {},
+      places: { dataDir: world.dir, capstanHome: world.dir, secretDir: null },
       log,
     }
     const task = { id: 'task_a', prompt: 'x', budgets: {}, autonomy: 'ask' }
@@ -103,7 +109,7 @@ class Daemon {
     this.ended = followAgent(deps as unknown as RunDeps, {
       assignment,
       runDir: handle.runDir,
-      harness: asking as Harness,
+      harness: (more.harness ?? asking) as Harness, // its state is its own affair
       cwd: world.dir,
       ended: awaitExit(handle.runDir, systemClock, signal),
       signal,
@@ -352,16 +358,58 @@ test('what is asked leaves the host without secrets and not longer than a page',
   await daemon.die()
 })
 
-test('words that come after the last ones of the agent are told as not said', async () => {
+const words = (seq: number, said: string): Given => ({ kind: 'message', seq, text: said, by: 'user:ann' })
+
+test('words that come after the last ones of the agent come too late: told once, also when they are sent again', async () => {
   await start([])
-  const daemon = new Daemon()
+  const first = new Daemon()
   await until(() => heard().length === 2, 'the greeting')
-  daemon.journal.talk.endInput(attemptId)
-  await daemon.inbox.put({ kind: 'message', seq: 9, text: 'one more', by: 'user:ann' })
-  expect(JSON.stringify(daemon.events)).toContain('not said: user:ann: one more')
-  void daemon.inbox.put({ kind: 'message', seq: 10, text: 'and more', by: 'user:ann' })
-  expect(daemon.inbox.close()).toMatchObject([{ seq: 10 }])
-  await daemon.die()
+  expect(await first.inbox.put(words(8, 'in time'))).toBe(true)
+  first.journal.talk.endInput(attemptId)
+  expect(await first.inbox.put(words(9, 'one more'))).toBe(false)
+  await first.die()
+  const second = new Daemon()
+  expect(await second.inbox.put(words(9, 'one more'))).toBe(false)
+  expect(await second.inbox.put(words(8, 'in time'))).toBe(true)
+  const told = [...first.events, ...second.events].flatMap((event) => (event.type === 'notice' ? [event.message] : []))
+  expect(told).toEqual([
+    'user:ann: in time',
+    'came too late for the agent, kept as the next message: user:ann: one more',
+  ])
+  const waiting = second.inbox.put(words(10, 'and more'))
+  second.inbox.close()
+  expect(await waiting).toBe(false)
+  expect(await second.inbox.put(words(11, 'still more'))).toBe(false)
+  await second.die()
+})
+
+test('words that the adapter refuses came too late, and what it holds unread at the end is given back once', async () => {
+  await start([])
+  const held: string[] = []
+  const daemon = new Daemon({
+    harness: {
+      ...asking,
+      message: (state, said) => {
+        if (said === 'no') return { state, events: [], refused: true }
+        held.push(said)
+        return { state, events: [] }
+      },
+      unread: () => held,
+    },
+  })
+  await until(() => heard().length === 2, 'the greeting')
+  expect(await daemon.inbox.put(words(3, 'no'))).toBe(false)
+  for (const [seq, said] of [
+    [4, 'twice'],
+    [5, 'twice'],
+  ] as const)
+    expect(await daemon.inbox.put(words(seq, said))).toBe(true)
+  process.kill(handle.agentPid, 'SIGKILL')
+  await daemon.ended
+  const back = daemon.rows('unsaid').flatMap((row) => (row.kind === 'unsaid' ? [row.body.seq] : []))
+  expect(back.toSorted()).toEqual([4, 5])
+  expect(JSON.stringify(daemon.events)).toContain('not read by the agent, kept as the next message: twice')
+  daemon.journal[Symbol.dispose]()
 })
 
 test('requests that are open when the agent ends are taken back', async () => {
@@ -371,6 +419,43 @@ test('requests that are open when the agent ends are taken back', async () => {
   process.kill(handle.agentPid, 'SIGKILL')
   await daemon.ended
   expect(daemon.rows('withdraw').map((row) => row.kind === 'withdraw' && row.body.requestId)).toEqual(ids)
+  daemon.journal[Symbol.dispose]()
+})
+
+test('a server that lost what was asked hears it again, and that nobody waits for what was answered meanwhile', async () => {
+  await start(two)
+  const daemon = new Daemon()
+  const [a, b] = await daemon.asked(2)
+  await daemon.answer(a, 'y')
+  const sent = daemon.journal.pending(-1).at(-1)?.id ?? 0
+  const since = () => daemon.journal.pending(-1).flatMap((row) => (row.id > sent && row.kind !== 'events' ? [row] : []))
+  await daemon.inbox.put({ kind: 'listed', requests: [b ?? ''] })
+  expect(since()).toEqual([])
+  await daemon.inbox.put({ kind: 'listed', requests: [a ?? ''] })
+  expect(since()).toMatchObject([
+    { kind: 'request', body: { requestId: b, title: 'touch b.txt', body: { command: 'touch b.txt' } } },
+    { kind: 'withdraw', body: { requestId: a, epoch: 1 } },
+  ])
+  await daemon.answer(b, 'y')
+  await daemon.ended
+  expect(heard()).toEqual([...greeting, '{"id":"a","decision":"allow"}', '{"id":"b","decision":"allow"}'])
+  daemon.journal[Symbol.dispose]()
+})
+
+test('what nobody answers is denied by the host’s own clock a minute after its time, and the server is told so', async () => {
+  await start([{ id: 'a', command: 'touch a.txt' }])
+  const daemon = new Daemon()
+  const [a] = await daemon.asked(1)
+  const until = daemon.journal.talk.until(attemptId, a ?? '') ?? 0
+  expect(until - Date.now()).toBeGreaterThan(35_900_000)
+  expect(daemon.journal.talk.overdue(until + 59_999)).toEqual([])
+  expect(daemon.journal.talk.overdue(until + 60_000)).toEqual([{ attemptId, requestId: a }])
+  await daemon.inbox.put({ ...answerOf(a, null), by: 'host' })
+  expect(daemon.journal.talk.overdue(until + 60_000)).toEqual([])
+  await daemon.ended
+  expect(heard()).toEqual([...greeting, '{"id":"a","decision":"deny"}'])
+  expect(daemon.events).toContainEqual({ type: 'notice', message: 'denied, as nobody answered in time: touch a.txt' })
+  expect(daemon.rows('withdraw')).toMatchObject([{ body: { requestId: a, expired: true } }])
   daemon.journal[Symbol.dispose]()
 })
 

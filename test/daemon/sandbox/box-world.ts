@@ -3,14 +3,15 @@
 import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import type { HomePath } from '../../../src/daemon/harness/port.ts'
 import { makeHostProbe } from '../../../src/daemon/harness/probe.ts'
 import { makeBox } from '../../../src/daemon/sandbox/bubblewrap.ts'
 import type { SandboxHost } from '../../../src/daemon/sandbox/host.ts'
 import { openSandboxHost } from '../../../src/daemon/sandbox/host.ts'
-import { makeLimits, planLimits, releaseLimits } from '../../../src/daemon/sandbox/limits.ts'
+import type { LimitsChoice } from '../../../src/daemon/sandbox/limits.ts'
+import { limitGroups, makeLimits, planLimits, releaseLimits } from '../../../src/daemon/sandbox/limits.ts'
+import { limitsReached } from '../../../src/daemon/sandbox/limits-reached.ts'
 import type { NetworkRule } from '../../../src/daemon/sandbox/network-rules.ts'
-import type { Box } from '../../../src/daemon/sandbox/port.ts'
+import type { Box, PlacedPath } from '../../../src/daemon/sandbox/port.ts'
 import { giveFolders, giveWorkspace } from '../../../src/daemon/workspace/give.ts'
 import type { Workspace } from '../../../src/daemon/workspace/port.ts'
 import { prepare } from '../../../src/daemon/workspace/prepare.ts'
@@ -33,16 +34,20 @@ export interface Tried {
   readonly code: number | null
   readonly out: string
   readonly err: string
+  /** Limits that it met. */
+  readonly met?: readonly string[]
 }
 
 export interface Asked {
   readonly settings?: Partial<SandboxSettings>
   readonly rules?: readonly NetworkRule[]
-  readonly homePaths?: readonly HomePath[]
+  readonly homePaths?: readonly PlacedPath[]
   readonly env?: Readonly<Record<string, string>>
   readonly timeoutMs?: number
   readonly program?: string
   readonly readable?: readonly string[]
+  /** Default: what this host has. */
+  readonly limits?: LimitsChoice
 }
 
 export class BoxWorld implements AsyncDisposable {
@@ -120,8 +125,8 @@ export class BoxWorld implements AsyncDisposable {
     const settings: SandboxSettings = { runtime: 'os', ...asked.settings }
     giveFolders(runUser, [this.home, this.runDir])
     const resources = settings.resources ?? {}
-    const cgroups =
-      settings.resources === undefined ? [] : makeLimits(sandboxHost.limits, workspace.attemptId, resources, runUser)
+    const limits = asked.limits ?? sandboxHost.limits
+    const cgroups = settings.resources === undefined ? [] : makeLimits(limits, workspace.attemptId, resources, runUser)
     return makeBox(
       {
         use: 'agent',
@@ -138,7 +143,7 @@ export class BoxWorld implements AsyncDisposable {
         rules: asked.rules ?? [],
         user: runUser,
         cgroups,
-        rlimits: planLimits(sandboxHost.limits, resources).rlimits,
+        rlimits: planLimits(limits, resources).rlimits,
       },
       sandboxHost.bwrap ?? '',
     )
@@ -150,9 +155,12 @@ export class BoxWorld implements AsyncDisposable {
     const [program, ...args] = [...box.before, '/bin/sh', '-c', script]
     const options = { cwd: workspace.path, env: box.env, user: runUser, timeoutMs: asked.timeoutMs ?? 20_000 }
     const ran: ExecResult = await exec(program, args, options)
-    if (asked.settings?.resources !== undefined)
-      await releaseLimits(sandboxHost.limits, workspace.attemptId, systemClock)
-    return { code: ran.code, out: ran.stdout.toString('utf8').trim(), err: ran.stderr.trim() }
+    const said = { code: ran.code, out: ran.stdout.toString('utf8').trim(), err: ran.stderr.trim() }
+    const resources = asked.settings?.resources
+    if (resources === undefined) return said
+    const met = limitsReached(limitGroups(sandboxHost.limits, workspace.attemptId), resources)
+    await releaseLimits(sandboxHost.limits, workspace.attemptId, systemClock)
+    return { ...said, met }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,11 +1,22 @@
 // Attempts to get out of the sandbox, or to what it hides: each fails, and says how.
 
-import { existsSync, readFileSync, statSync, symlinkSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Workspace } from '../../../src/daemon/workspace/port.ts'
-import { BoxWorld, without } from './box-world.ts'
+import { BoxWorld, runUser, without } from './box-world.ts'
 
 describe.skipIf(without !== null)('a sandboxed run', () => {
   let world: BoxWorld
@@ -65,13 +76,21 @@ describe.skipIf(without !== null)('a sandboxed run', () => {
     expect(readFileSync(join(world.root, 'code/app/a.txt'), 'utf8')).toBe('one\n')
   })
 
-  test('sees no process but its own', async () => {
-    const ran = await inside(
-      'cat /proc/*/environ | tr "\\0" "\\n" | grep -c VITEST; ls /proc | grep -c "^[0-9]"; kill -0 $PPID && echo parent',
-    )
-    const [marks, processes] = ran.out.split('\n')
-    expect(marks).toBe('0')
-    expect(Number(processes)).toBeLessThan(8)
+  test('sees no process but its own, and no environment of one, not even of its own user', async () => {
+    const ids = runUser === null ? {} : { uid: runUser.uid, gid: runUser.gid }
+    const other = spawn('/bin/sleep', ['60'], { ...ids, cwd: '/', env: { OTHER_TOKEN: 'tok-91fe' } })
+    try {
+      const ran = await inside(
+        `cat /proc/*/environ /proc/${other.pid}/environ | tr "\\0" "\\n" | grep -cE "OTHER_TOKEN|VITEST"; ls /proc | grep -c "^[0-9]"; kill -0 ${other.pid} && echo reached`,
+      )
+      const [marks, processes, ...more] = ran.out.split('\n')
+      expect(marks).toBe('0')
+      expect(Number(processes)).toBeLessThan(8)
+      expect(more).toEqual([])
+      expect(ran.err).toContain(`/proc/${other.pid}/environ: No such file or directory`)
+    } finally {
+      other.kill('SIGKILL')
+    }
   })
 
   test('has no abilities, and makes no namespace in which it would have some', async () => {
@@ -116,6 +135,27 @@ describe.skipIf(without !== null)('a sandboxed run', () => {
     expect(await world.git(workspace.path, 'status', '--porcelain', 'kept', 'sub')).toBe('')
   })
 
+  // only root can make a folder that is not hidden anyway
+  test.skipIf(runUser === null)(
+    'finds what is hidden outside not there at all, and all else in its folder',
+    async () => {
+      const folder = mkdtempSync('/var/lib/capstan-test-')
+      chmodSync(folder, 0o755)
+      mkdirSync(join(folder, 'keys'), { recursive: true })
+      try {
+        for (const name of ['keys/k', 'token', 'plain']) writeFileSync(join(folder, name), `${name.toUpperCase()}\n`)
+        symlinkSync('plain', join(folder, 'link'))
+        const hide = { settings: { filesystem: { hide: [`${folder}/keys`, `${folder}/token`] } } }
+        const ran = await inside(`ls -A ${folder}; cat ${folder}/link; cat ${folder}/keys/k; touch ${folder}/x`, hide)
+        expect(ran.out).toBe('link\nplain\nPLAIN')
+        expect(ran.err).toMatch(/keys\/k: No such file.*\n.*Read-only file system/)
+        expect(readFileSync(join(folder, 'token'), 'utf8')).toBe('TOKEN\n')
+      } finally {
+        rmSync(folder, { recursive: true })
+      }
+    },
+  )
+
   test('a denied file that was renamed in an earlier run is denied again', async () => {
     await inside('mv kept kept2; echo SECRET=3 >kept2/.env.local')
     const ran = await inside('cat kept2/.env kept2/.env.local', { settings: { filesystem: { deny: ['**/.env*'] } } })
@@ -131,24 +171,54 @@ describe.skipIf(without !== null)('a sandboxed run', () => {
     await inside('rm kept/copy')
   })
 
-  test('reaches no abstract socket and no port of the host', async () => {
-    const server = createServer((socket) => socket.end('REACHED'))
+  test('reaches no abstract socket, no socket of a daemon and no port of the host', async () => {
     const name = `capstan-test-${process.pid}`
-    await new Promise<void>((done) => server.listen(`\0${name}`, done))
-    const tcp = createServer((socket) => socket.end('REACHED'))
-    await new Promise<void>((done) => tcp.listen(0, '127.0.0.1', done))
-    const at = tcp.address()
+    const paths = [join(world.stateDir, 'tmux'), join(world.stateDir, 'runs/mcp.sock'), join(world.root, 'agent.sock')]
+    const servers = [`\0${name}`, 0, ...paths].map(() => createServer((socket) => socket.end('REACHED')))
+    const listen = (at: number, where: string | { port: number; host: string }) =>
+      new Promise<void>((done) => servers[at]?.listen(where, done))
+    await listen(0, `\0${name}`)
+    await listen(1, { port: 0, host: '127.0.0.1' })
+    for (const [at, path] of paths.entries()) await listen(at + 2, path)
+    for (const path of paths) chmodSync(path, 0o777)
+    const at = servers[1]?.address()
     const port = typeof at === 'object' && at !== null ? at.port : 0
     try {
-      const ran = await inside(
-        `socat -T2 - ABSTRACT-CONNECT:${name} </dev/null; socat -T2 - TCP4:127.0.0.1:${port} </dev/null`,
-      )
+      const asks = [
+        `ABSTRACT-CONNECT:${name}`,
+        `TCP4:127.0.0.1:${port}`,
+        ...paths.map((path) => `UNIX-CONNECT:${path}`),
+      ]
+      const ran = await inside(asks.map((each) => `socat -T2 - ${each} </dev/null`).join('; '))
       expect(ran.out).toBe('')
       expect(ran.err.match(/Connection refused/g)?.length).toBe(2)
+      expect(ran.err.match(/No such file or directory/g)?.length).toBe(3)
     } finally {
-      server.close()
-      tcp.close()
+      for (const server of servers) server.close()
     }
+  })
+
+  test('leaves nothing that starts it again: no job, no service, no line of a shell’s start', async () => {
+    const job = '* * * * * touch /tmp/back'
+    const places = [
+      '/etc/cron.d/x',
+      '/etc/crontab',
+      '/var/spool/cron/crontabs/x',
+      '/var/spool/at/x',
+      '/etc/systemd/system/x.service',
+      '~/.config/systemd/user/x.service',
+      '~/.config/autostart/x.desktop',
+      '~/.bashrc',
+      '~/.profile',
+      '~/.ssh/rc',
+      '~/.gitconfig',
+    ]
+    const tries = places.map((place) => `(mkdir -p "$(dirname ${place})" && echo '${job}' >>${place}) 2>&1`)
+    const ran = await inside(`${tries.join('; ')}; echo '${job}' | crontab - ; echo touch /tmp/back | at now`)
+    const outside = places.map((place) => place.replace('~', world.home))
+    const holds = (place: string) => existsSync(place) && readFileSync(place, 'utf8').includes('/tmp/back')
+    expect(outside.filter(holds)).toEqual([])
+    expect(ran.out.match(/Read-only file system|Permission denied|nonexistent/g)?.length).toBeGreaterThanOrEqual(5)
   })
 
   test('a setuid file it leaves is its own user’s, and gives nobody anything', async () => {
@@ -195,34 +265,30 @@ describe.skipIf(without !== null)('what a profile asks', () => {
     expect((await world.inside(workspace, 'cat ~/.npm/c', asked)).out).toBe('C')
   })
 
-  test('a harness keeps its conversations and tokens, and finds its settings as they are', async () => {
+  test('a harness keeps its conversations, apart from its user’s, and finds its settings as they are', async () => {
     await using world = new BoxWorld()
     const workspace = await world.workspace(null)
     world.write('home/.agent/settings.json', '{}')
-    world.write('home/.agent/token', 'T1')
     world.write('home/.agent/private', 'P')
-    world.write('home/.agent/projects/old', 'O')
+    const source = join(world.home, 'kept/projects')
+    world.write(join(source, 'old'), 'O')
     world.write('home/.agent.json', '{"n":1}')
     const homePaths = [
       { path: '~/.agent', access: 'fresh' },
       { path: '~/.agent.json', access: 'copy' },
       { path: '~/.agent/settings.json', access: 'read' },
-      { path: '~/.agent/token', access: 'write' },
-      { path: '~/.agent/projects', access: 'write' },
+      { path: '~/.agent/projects', access: 'kept', source },
       { path: '~/.agent/not-there', access: 'read' },
     ] as const
     const script =
-      'ls -A ~/.agent; echo T2 >~/.agent/token; echo N >~/.agent/projects/new; echo x >~/.agent/hooks.json; echo "{}" >~/.n; mv ~/.n ~/.agent.json; echo evil >~/.agent/settings.json'
+      'ls -A ~/.agent; cat ~/.agent/projects/old; echo N >~/.agent/projects/new; echo x >~/.agent/hooks.json; echo "{}" >~/.n; mv ~/.n ~/.agent.json; echo evil >~/.agent/settings.json'
     const ran = await world.inside(workspace, script, { homePaths })
-    expect(ran.out.split('\n')).toEqual(['projects', 'settings.json', 'token'])
+    expect(ran.out.split('\n')).toEqual(['projects', 'settings.json', 'O'])
     expect(ran.err).toMatch(/settings.json: Read-only/)
     const kept = (name: string) => readFileSync(join(world.home, name), 'utf8').trim()
-    expect([
-      kept('.agent/token'),
-      kept('.agent/projects/new'),
-      kept('.agent/settings.json'),
-      kept('.agent.json'),
-    ]).toEqual(['T2', 'N', '{}', '{"n":1}'])
+    expect(kept('kept/projects/new')).toBe('N')
+    expect([kept('.agent/settings.json'), kept('.agent.json')]).toEqual(['{}', '{"n":1}'])
+    expect(existsSync(join(world.home, '.agent/projects'))).toBe(false)
     expect(existsSync(join(world.home, '.agent/hooks.json'))).toBe(false)
   })
 })

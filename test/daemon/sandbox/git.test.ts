@@ -38,6 +38,27 @@ describe.skipIf(without !== null)('a sandboxed agent', () => {
     expect(existsSync(workspace.cloneDir ?? '')).toBe(false)
   })
 
+  test('commits all else where a tracked file is denied or hidden, and says nothing of those', async () => {
+    await using world = new BoxWorld()
+    const repo = await world.repo('app', {
+      'a.txt': 'one\n',
+      'sub/.env': 'SECRET=1\n',
+      'kept/b/c': 'x\n',
+      "it's": 'y\n',
+    })
+    const workspace = await world.workspace(repo)
+    const asked = { settings: { filesystem: { deny: ['sub/.env'], hide: ['kept', "it's"] } } }
+    const commit = 'echo new >n.txt; echo two >>a.txt; git add -A && git commit -qm All; git commit -qam None'
+    const ran = await world.inside(workspace, `${commit}; git show --name-status --format=%s; cat sub/.env`, asked)
+    expect(ran.out).toMatch(/nothing to commit, working tree clean\nAll\n\nM\ta.txt\nA\tn.txt$/)
+    expect(ran.err).toBe('cat: sub/.env: Permission denied')
+    const captured = await capture(workspace, captureOf(workspace))
+    expect(captured.evidence).toMatchObject({ commitsAhead: 1, filesChanged: 2 })
+    const delivered = await deliverBranch(workspace, captured, { author, message: 'Rest' })
+    const left = await world.git(repo, 'diff', '--name-status', 'main', delivered?.branch ?? '')
+    expect(left).toBe('M\ta.txt\nA\tn.txt')
+  })
+
   test('with many commits, amended and repacked, loses none', async () => {
     await using world = new BoxWorld()
     const workspace = await world.workspace(await world.repo('app'))

@@ -1,10 +1,11 @@
 // Bounds of a sandboxed run: a bomb of processes or memory ends in it, its host goes on.
 
-import { existsSync } from 'node:fs'
-import { freemem } from 'node:os'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { freemem, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { planLimits } from '../../../src/daemon/sandbox/limits.ts'
+import { planLimits, writeVersion2 } from '../../../src/daemon/sandbox/limits.ts'
+import { limitsReached } from '../../../src/daemon/sandbox/limits-reached.ts'
 import type { Workspace } from '../../../src/daemon/workspace/port.ts'
 import { listProcesses } from '../../../src/lib/proc.ts'
 import { BoxWorld, sandboxHost, without } from './box-world.ts'
@@ -29,6 +30,22 @@ describe('the mechanism that is chosen', () => {
   })
 })
 
+test('a group of version 2 is told its limits in the kernel’s words', () => {
+  const place = mkdtempSync(join(tmpdir(), 'capstan-group-'))
+  try {
+    writeFileSync(join(place, 'memory.swap.max'), 'max')
+    writeVersion2(place, { cpus: 1.5, memory: '1MiB', pids: 64 })
+    const said = ['cpu.max', 'pids.max', 'memory.max', 'memory.swap.max'].map((name) =>
+      readFileSync(join(place, name), 'utf8'),
+    )
+    expect(said).toEqual(['150000 100000', '64', '1048576', '0'])
+    writeFileSync(join(place, 'memory.events'), 'low 0\nhigh 0\nmax 12\noom 1\noom_kill 1\n')
+    expect(limitsReached([place], { memory: '1MiB', pids: 64 })).toHaveLength(1)
+  } finally {
+    rmSync(place, { recursive: true })
+  }
+})
+
 describe.skipIf(without !== null)('a sandboxed run', () => {
   let world: BoxWorld
   let workspace: Workspace
@@ -48,6 +65,23 @@ describe.skipIf(without !== null)('a sandboxed run', () => {
     expect((await listProcesses()).length).toBeLessThan(before + 70)
   })
 
+  test('that is a bomb of processes ends when it is told to, and its host goes on', async () => {
+    const bomb = 'bomb() { bomb | bomb & }; bomb 2>/dev/null; sleep 0.5; echo still'
+    const before = (await listProcesses()).length
+    const ran = await world.inside(workspace, bomb, { settings: { resources: { pids: 64 } } })
+    if (grouped) expect(ran.met).toEqual(['sandbox: the run met its limit of 64 processes: no more were started'])
+    expect(ran.out + ran.err).toMatch(/still|Cannot fork|Resource temporarily unavailable/)
+    await expect.poll(async () => (await listProcesses()).length, { timeout: 5_000 }).toBeLessThan(before + 60)
+  })
+
+  test('where no cgroup holds it, is bounded in each of its processes', async () => {
+    const eat = 'head -c 300000000 /dev/zero | tail | wc -c; echo alive'
+    const settings = { resources: { memory: '100MB', pids: 4_000 } }
+    const ran = await world.inside(workspace, eat, { settings, limits: { name: 'prlimit' } })
+    expect(ran.out).toBe('0\nalive')
+    expect(ran.err).toMatch(/memory exhausted|Cannot allocate/)
+  })
+
   test('writes no file larger than its limit', async () => {
     const ran = await world.inside(
       workspace,
@@ -65,6 +99,7 @@ describe.skipIf(without !== null)('a sandboxed run', () => {
     const ran = await world.inside(workspace, eat, { settings: { resources: { memory: '150MB' } } })
     expect(ran.out.match(/part 0/g)?.length ?? 0).toBeLessThan(4)
     expect(Math.abs(free - freemem())).toBeLessThan(2_000_000_000)
+    expect(ran.met).toEqual(['sandbox: the run met its limit of 150MB of memory: processes of it were ended'])
   })
 
   test.skipIf(!grouped)('gets no more of the processor than its limit', async () => {

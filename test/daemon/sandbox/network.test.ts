@@ -13,7 +13,7 @@ import {
   readTarget,
   refusedAddress,
 } from '../../../src/daemon/sandbox/network-rules.ts'
-import { type Denial, makeProxy } from '../../../src/daemon/sandbox/proxy.ts'
+import { type Denial, makeProxy, type ProxyBounds } from '../../../src/daemon/sandbox/proxy.ts'
 import type { Workspace } from '../../../src/daemon/workspace/port.ts'
 import { readAllowedHost } from '../../../src/protocol/sandbox.ts'
 import { BoxWorld, without } from './box-world.ts'
@@ -107,9 +107,13 @@ describe('the list of allowed hosts', () => {
 })
 
 /** A proxy on this machine's loopback with what it refused. */
-async function listening(rules: readonly NetworkRule[]): Promise<{ port: number; denied: Denial[]; server: Server }> {
+async function listening(
+  rules: readonly NetworkRule[],
+  bounds?: ProxyBounds,
+): Promise<{ port: number; denied: Denial[]; server: Server }> {
   const denied: Denial[] = []
-  const server = makeProxy({ rules, onDenied: (denial) => denied.push(denial) })
+  const onDenied = (denial: Denial) => denied.push(denial)
+  const server = makeProxy({ rules, onDenied, ...(bounds === undefined ? {} : { bounds }) })
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
   return { port: portOf(server), denied, server }
 }
@@ -120,11 +124,16 @@ function portOf(server: { address(): unknown }): number {
   return Number(at.port)
 }
 
+const open = new Set<Socket>()
+const connectionsOf = (server: { getConnections(then: (error: Error | null, count: number) => void): unknown }) =>
+  new Promise<number>((done) => server.getConnections((_, count) => done(count)))
+
 /** What is answered to these bytes. */
 function answerTo(port: number, bytes: string): Promise<string> {
   return new Promise((resolve) => {
     let text = ''
     const socket: Socket = connect(port, '127.0.0.1', () => socket.write(bytes))
+    open.add(socket)
     socket.on('data', (chunk) => {
       text += chunk.toString('latin1')
     })
@@ -174,6 +183,69 @@ describe('the proxy', () => {
     server.close()
   })
 
+  test.each([
+    ['a length that it calls its connection’s own', 'Connection: content-length\r\nContent-Length: 27'],
+    ['chunks', 'Transfer-Encoding: chunked'],
+  ])('does not let a body pass for a request, by %s', async (_, framing) => {
+    const { port: at, server } = await listening([rule(`localhost:${port}`, true)])
+    const hidden = 'GET /hidden HTTP/1.1\r\nA: b'
+    const body = framing.includes('chunked') ? `${hidden.length.toString(16)}\r\n${hidden}\r\n0\r\n\r\n` : hidden
+    const before = heard.length
+    const ask = `GET http://localhost:${port}/open HTTP/1.1\r\nHost: x\r\n${framing}\r\n\r\n${body}`
+    const text = answerTo(at, ask)
+    await expect.poll(() => heard.slice(before)).toEqual([`GET localhost:${port} /open`])
+    server.closeAllConnections()
+    expect(await text).not.toContain('hidden')
+    expect(heard.slice(before)).toEqual([`GET localhost:${port} /open`])
+    server.close()
+  })
+
+  test.each([
+    ['two framings', 'POST', 'Transfer-Encoding: chunked\r\nContent-Length: 3', 400],
+    ['headers without an end', 'GET', `X: ${'x'.repeat(20_000)}`, 400],
+  ])('refuses %s', async (_, method, header, code) => {
+    const { port: at, server } = await listening([rule(`localhost:${port}`, true)])
+    const ask = `${method} http://localhost:${port}/ HTTP/1.1\r\nHost: x\r\n${header}\r\n\r\n`
+    expect(await answerTo(at, ask)).toContain(`HTTP/1.1 ${code}`)
+    server.close()
+  })
+
+  test('serves others while some speak slowly or not at all, and lets go of those', async () => {
+    const bounds = { connections: 40, headersMs: 300, halfOpenMs: 200 }
+    const { port: at, server, denied } = await listening([rule(`localhost:${port}`, true)], bounds)
+    const slow = Array.from({ length: 20 }, (_, n) => answerTo(at, n % 2 === 0 ? 'GET http://loc' : ''))
+    const ask = `GET http://localhost:${port}/x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`
+    expect(await answerTo(at, ask)).toContain('HELLO')
+    expect(
+      (await Promise.all(slow)).filter((text) => !text.includes('408') && !text.includes('400') && text !== ''),
+    ).toEqual([])
+    await expect.poll(() => connectionsOf(server)).toBe(0)
+    const many = Array.from({ length: 120 }, () => answerTo(at, `CONNECT localhost:${port} HTTP/1.1\r\n\r\n`))
+    await expect.poll(() => denied.map(({ target }) => target)).toContain('more than 40 connections')
+    expect(await connectionsOf(server)).toBeLessThanOrEqual(40)
+    server.close()
+    for (const socket of open) socket.destroy()
+    await Promise.all(many)
+  })
+
+  test('ends a tunnel of which one end has left and the other is silent', async () => {
+    let silent: Socket | null = null as Socket | null // set below
+    const inner = createTcp({ allowHalfOpen: true }, (socket) => {
+      silent = socket.resume()
+    })
+    await new Promise<void>((done) => inner.listen(0, '127.0.0.1', done))
+    const bounds = { connections: 40, headersMs: 60_000, halfOpenMs: 50 }
+    const { port: at, server } = await listening([rule(`127.0.0.1:${portOf(inner)}`, true)], bounds)
+    const socket = connect({ port: at, host: '127.0.0.1', allowHalfOpen: true })
+    socket.on('error', () => {})
+    socket.end(`CONNECT 127.0.0.1:${portOf(inner)} HTTP/1.1\r\n\r\n`)
+    await new Promise<void>((done) => socket.resume().once('close', () => done()))
+    await expect.poll(() => connectionsOf(server)).toBe(0)
+    silent?.destroy()
+    server.close()
+    inner.close()
+  })
+
   test('ends both ends of a tunnel with either', async () => {
     const inner = createTcp((socket) => socket.end('BYE'))
     await new Promise<void>((done) => inner.listen(0, '127.0.0.1', done))
@@ -205,22 +277,28 @@ describe.skipIf(without !== null)('a sandboxed run', () => {
     `(printf 'GET http://${target}/ HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n'; sleep 0.3) | socat -t 5 - TCP4:127.0.0.1:3128 | head -1`
 
   test('reaches what is listed, and what it was refused is written down with the name', async () => {
-    const at = `localhost:${portOf(web)}`
-    const ran = await world.inside(
-      workspace,
-      `echo "$HTTPS_PROXY $NO_PROXY"; ${ask(at)}; ${ask('denied.example')}; ${ask(`127.0.0.1:${portOf(web)}`)}`,
-      {
-        rules: [rule(at, true)],
-      },
-    )
+    const port = portOf(web)
+    const at = `localhost:${port}`
+    const others = [
+      `LOCALHOST:${port}`,
+      'denied.example',
+      `127.0.0.1:${port}`,
+      `localhost.:${port}`,
+      `localhost\\0.x:${port}`,
+    ]
+    const ran = await world.inside(workspace, `echo "$HTTPS_PROXY $NO_PROXY"; ${[at, ...others].map(ask).join('; ')}`, {
+      rules: [rule(at, true)],
+    })
     expect(ran.out.split('\n').map((line) => line.trim())).toEqual([
       'http://127.0.0.1:3128',
       'HTTP/1.1 200 OK',
-      'HTTP/1.1 403 Forbidden',
-      'HTTP/1.1 403 Forbidden',
+      'HTTP/1.1 200 OK',
+      ...Array<string>(3).fill('HTTP/1.1 403 Forbidden'),
+      'HTTP/1.1 400 Bad Request',
     ])
     const denied = readFileSync(join(world.runDir, 'box/agent/denied'), 'utf8').trim().split('\n')
-    expect(denied.map((line) => JSON.parse(line).target)).toEqual(['denied.example', `127.0.0.1:${portOf(web)}`])
+    const targets = ['denied.example', `127.0.0.1:${port}`, `localhost.:${port}`, 'a request that is not HTTP']
+    expect(denied.map((line) => JSON.parse(line).target)).toEqual(targets)
   })
 
   test('has no resolver and no route of its own', async () => {

@@ -1,13 +1,15 @@
 // Whether a conversation can be gone on with, when another host, or its agent, told lies of it.
 
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { codex } from '../../../src/daemon/harness/codex.ts'
 import type { Harness } from '../../../src/daemon/harness/port.ts'
 import { makeHostProbe } from '../../../src/daemon/harness/probe.ts'
 import { shell } from '../../../src/daemon/harness/shell.ts'
 import { pack } from '../../../src/daemon/session/bundle.ts'
+import { conversationHome } from '../../../src/daemon/session/conversation-home.ts'
 import { resume } from '../../../src/daemon/session/resume.ts'
 import type { Continuation } from '../../../src/protocol/session.ts'
 
@@ -23,7 +25,13 @@ function goOn(sessionRef: string, mode: Continuation['mode']) {
   const nothing = { branch: null, baseSha: null, headSha: null, treeId: null, checkpointRef: null, checkpointSha: null }
   const from = { taskId: 'task_1', attemptId: 'att_1', daemonId: 'dmn_1', harness: shell.name, summary: '' }
   const continuation = { ...nothing, ...from, mode, handoff: false, sessionRef, sessionCid: 'sha256-x', diffCid: null }
-  const place = { stateDir: join(dir, 'state'), cwd: dir, subfolder: null, host: makeHostProbe({}) }
+  const place = {
+    stateDir: join(dir, 'state'),
+    cwd: dir,
+    workspace: { repoPath: null },
+    subfolder: null,
+    host: makeHostProbe({}),
+  }
   return resume({ ...place, continuation, harness, fetch: async () => bytes, drift: [] })
 }
 
@@ -39,4 +47,61 @@ test.each([
   ['a', 'fork'],
 ] as const)('with the id %j it is not, to %s', async (ref, mode) => {
   await expect(goOn(ref, mode)).rejects.toMatchObject({ reason: 'not_resumable' })
+})
+
+describe('the conversation of a sandboxed run', () => {
+  const ref = '0197aaaa-bbbb'
+  const boxed = { sandboxed: true, repoPath: '/code/app' } as const
+  const place = (workspace: Parameters<typeof conversationHome>[1]) =>
+    join(conversationHome(join(dir, 'state'), workspace) ?? join(dir, 'home'), '.codex/sessions/2026/11/21')
+
+  /** Goes on in `after` from a run of Codex, or of an agent that keeps all in one file, in `before`. */
+  function goOnFrom(before: object, after: Parameters<typeof conversationHome>[1], harness: Harness = codex) {
+    const folder = join(dir, 'state/workspaces/att_1')
+    mkdirSync(folder, { recursive: true })
+    writeFileSync(join(folder, 'workspace.json'), JSON.stringify({ path: join(dir, 'before'), ...before }))
+    const nothing = {
+      branch: null,
+      baseSha: null,
+      headSha: null,
+      treeId: null,
+      checkpointRef: null,
+      checkpointSha: null,
+    }
+    const from = { taskId: 'task_1', attemptId: 'att_1', daemonId: 'dmn_1', harness: harness.name, summary: '' }
+    const rest = { mode: 'extend', handoff: false, sessionRef: ref, sessionCid: null, diffCid: null } as const
+    const where = {
+      stateDir: join(dir, 'state'),
+      cwd: dir,
+      subfolder: null,
+      host: makeHostProbe({ HOME: join(dir, 'home') }),
+    }
+    const fetch = () => Promise.reject(new Error('not asked'))
+    return resume({
+      ...where,
+      workspace: after,
+      continuation: { ...nothing, ...from, ...rest },
+      harness,
+      fetch,
+      drift: [],
+    })
+  }
+
+  test.each([
+    ['a sandboxed run of its repository', boxed, boxed],
+    ['a run without a sandbox', boxed, { repoPath: '/code/app' }],
+    ['a sandboxed run, from one without', { repoPath: '/code/app' }, boxed],
+  ] as const)('is gone on with by %s', async (_, before, after) => {
+    mkdirSync(place(before), { recursive: true })
+    writeFileSync(join(place(before), `rollout-1-${ref}.jsonl`), '{}\n')
+    expect(await goOnFrom(before, after)).toMatchObject({ sessionRef: ref })
+    expect(readdirSync(place(after))).toEqual([`rollout-1-${ref}.jsonl`])
+  })
+
+  test('is not taken for one of the user’s, where its agent keeps it in a file that cannot be carried', async () => {
+    mkdirSync(join(dir, 'home'))
+    const whole: Harness = { ...shell, sessionFiles: (host) => [`${host.env.HOME}/all.db`] }
+    expect(await goOnFrom(boxed, boxed, whole)).toMatchObject({ sessionRef: ref })
+    await expect(goOnFrom(boxed, { repoPath: '/code/app' }, whole)).rejects.toThrow('only one of the two was sandboxed')
+  })
 })

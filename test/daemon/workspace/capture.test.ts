@@ -148,6 +148,27 @@ describe('capture', () => {
     expect(evidence.diffWithheld).toContain('at most 10000')
   })
 
+  test('a drawing that changed is in the patch with all its lines, and the patch makes the same tree', async () => {
+    using place = makePlace()
+    const lines = Array.from({ length: 60 }, (_, i) => `  <rect x="${i}" width="1" height="9"/>\n`)
+    const drawn = (shapes: readonly string[]) => `<svg xmlns="http://www.w3.org/2000/svg">\n${shapes.join('')}</svg>\n`
+    const repo = await place.repo('repo', { 'art/figure.svg': drawn(lines), 'a.txt': 'one\n', 'b.svg.txt': 'b\n' })
+    const workspace = await prepare(place.request(repo))
+    writeFileSync(join(workspace.path, 'art/figure.svg'), drawn(lines.with(30, '  <circle r="4"/>\n')))
+    writeFileSync(join(workspace.path, 'a.txt'), 'two\n')
+    writeFileSync(join(workspace.path, 'new.svg'), drawn([]))
+    const { evidence, patch } = await capture(workspace, captureOf(workspace))
+    expect(evidence).toMatchObject({ filesChanged: 3, insertions: 4, deletions: 2, diffBytes: patch?.length })
+    const text = String(patch)
+    expect(text.match(/^diff --git /gm)).toHaveLength(3)
+    expect(text).toContain(' <svg xmlns="http://www.w3.org/2000/svg">\n   <rect x="0"')
+    expect(text).toContain('<rect x="59" width="1" height="9"/>\n </svg>')
+    await place.git(place.folder, 'clone', '-q', repo, 'clone')
+    place.write('p.patch', patch ?? '')
+    await place.git(place.path('clone'), 'apply', '--index', '--binary', place.path('p.patch'))
+    expect(await place.git(place.path('clone'), 'write-tree')).toBe(evidence.treeId)
+  })
+
   test('nested repositories are listed, and their files and history are kept under refs of their own', async () => {
     using place = makePlace()
     const repo = await place.repo('repo')

@@ -1,18 +1,24 @@
 // What is let go after days, in bounded batches, and what never is.
 
 import { expect, test } from 'vitest'
+import { auditLines, beginAuditLine } from '../../../src/store/audit.ts'
 import { addBlob } from '../../../src/store/blobs.ts'
 import { disconnectDaemon } from '../../../src/store/daemons.ts'
 import {
   anyHasBlob,
   blobsBefore,
+  forgetAudit,
   forgetBlob,
   forgetKeys,
   forgetMessages,
+  forgetRequests,
+  forgetTokens,
   referringTexts,
 } from '../../../src/store/housekeeping.ts'
-import { pendingMessages, sendMessage } from '../../../src/store/messages.ts'
+import { ackMessage, pendingMessages, sendMessage, takeWords } from '../../../src/store/messages.ts'
+import { listRequests, openRequest } from '../../../src/store/requests.ts'
 import { createTask } from '../../../src/store/tasks.ts'
+import { createToken, touchTokens } from '../../../src/store/tokens.ts'
 import type { Opener } from '../world.ts'
 import { World } from '../world.ts'
 
@@ -44,6 +50,85 @@ export function housekeepingContract(opener: Opener): void {
     expect(await world.store.run((tx) => forgetMessages(tx, { before, limit: 10 }))).toBe(1)
     expect(await world.store.read((tx) => pendingMessages(tx, gone))).toEqual([])
     expect(await world.store.read((tx) => pendingMessages(tx, here))).toHaveLength(1)
+  })
+
+  test('requests that are over are forgotten when they are old; open ones, and those of an attempt at work, are not', async () => {
+    await using world = await World.make(opener)
+    const daemonId = await world.daemon('alpha')
+    const ask = async (requestId: string) => {
+      const claimed = await world.running(daemonId)
+      const { attemptId, epoch } = claimed
+      const doc = { kind: 'question', title: 'which?', body: {}, options: [] } as const
+      await world.store.run((tx) => openRequest(tx, { daemonId, attemptId, epoch, requestId, openForMs: 1, ...doc }))
+      return claimed
+    }
+    const over = await ask('req_over')
+    await ask('req_at_work')
+    world.clock.advance(1)
+    await world.sweep()
+    await ask('req_open')
+    await world.complete(over)
+    world.clock.advance(dayMs)
+    const terms = { before: world.clock.now() - 1_000, limit: 10 }
+    expect(await world.store.run((tx) => forgetRequests(tx, terms))).toBe(1)
+    const left = await world.store.read((tx) => listRequests(tx, { teamId: world.teamId, state: 'any', limit: 10 }))
+    expect(left.records.map(({ id }) => id).sort()).toEqual(['req_at_work', 'req_open'])
+  })
+
+  test('tokens that open nothing are forgotten, but the one that says when its account was last used', async () => {
+    await using world = await World.make(opener)
+    const token = (id: string, accountId: string | null, expiresAt: number | null) =>
+      world.store.run((tx) =>
+        createToken(tx, {
+          ...{ id, hash: id, name: id, teamId: world.teamId, scopes: ['user'], kind: 'session' },
+          ...{ accountId, createdBy: 'user:ann', expiresAt },
+        }),
+      )
+    const soon = world.clock.now() + 10
+    await token('tok_a', 'acc_1', soon)
+    await token('tok_b', 'acc_1', soon)
+    await token('tok_c', null, soon)
+    await token('tok_d', null, null)
+    await world.store.run((tx) => touchTokens(tx, ['tok_a']))
+    world.clock.advance(dayMs)
+    const terms = { before: world.clock.now() - 1_000, limit: 10 }
+    expect(await world.store.run((tx) => forgetTokens(tx, terms))).toBe(2)
+    const ids = await world.store.read(function* (tx) {
+      const { rows } = yield tx.db.selectFrom('tokens').select('id').orderBy('id').compile()
+      return rows.map(({ id }) => id)
+    })
+    expect(ids).toEqual(['tok_a', 'tok_d'])
+  })
+
+  test('lines of the audit log go by their age, the oldest first', async () => {
+    await using world = await World.make(opener)
+    const blank = { actor: 'user:ann', target: null, detail: null, address: null }
+    const line = (operation: string) =>
+      world.store.run((tx) => beginAuditLine(tx, world.teamId, { ...blank, operation }))
+    for (const name of ['a', 'b', 'c']) await line(name)
+    world.clock.advance(dayMs)
+    await line('d')
+    const before = world.clock.now() - 1_000
+    const gone: number[] = []
+    for (let n = 0; n < 3; n += 1) gone.push(await world.store.run((tx) => forgetAudit(tx, { before, limit: 2 })))
+    expect(gone).toEqual([2, 1, 0])
+    const left = await world.store.read((tx) => auditLines(tx, world.teamId, { before: null, limit: 10 }))
+    expect(left.map(({ operation }) => operation)).toEqual(['d'])
+  })
+
+  test('words for an agent are kept when its daemon has them, are not sent again, and go by their age', async () => {
+    await using world = await World.make(opener)
+    const daemon = await world.daemon('host')
+    const send = (words: string) =>
+      world.store.run((tx) => sendMessage(tx, daemon, 'message', { attemptId: 'att_a', text: words, by: 'user:ann' }))
+    const [one, two] = [await send('one'), await send('two')]
+    for (const seq of [one, two]) await world.store.run((tx) => ackMessage(tx, daemon, seq ?? 0))
+    expect(await world.store.read((tx) => pendingMessages(tx, daemon))).toEqual([])
+    const take = () => world.store.run((tx) => takeWords(tx, daemon, one ?? 0))
+    expect([await take(), await take()]).toMatchObject([{ text: 'one', by: 'user:ann' }, null])
+    world.clock.advance(dayMs)
+    const terms = { before: world.clock.now() - 1_000, limit: 10 }
+    expect(await world.store.run((tx) => forgetMessages(tx, terms))).toBe(1)
   })
 
   test('a blob is old by the last time it was brought, and goes for one team only', async () => {

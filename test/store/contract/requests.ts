@@ -31,6 +31,31 @@ export function requestsContract(opener: Opener): void {
     expect(await world.sweep()).toMatchObject({ timeouts: 1 })
   })
 
+  test('how long an attempt waited for people is counted once however many ask, also when it ends meanwhile', async () => {
+    await using world = await World.make(opener)
+    const daemonId = await world.daemon('alpha')
+    const claimed = await world.running(daemonId)
+    const waited = async () => {
+      const { waitedMs, waitsSince } = (await world.task(claimed.record.task.id)).attempts.at(-1) ?? {}
+      return { waitedMs, waitsSince }
+    }
+    const [first, second] = [await opened(world, claimed), await opened(world, claimed)]
+    const since = world.clock.now()
+    world.clock.advance(3_000)
+    await answered(world, first)
+    expect(await waited()).toEqual({ waitedMs: 0, waitsSince: since })
+    world.clock.advance(1_000)
+    await answered(world, second)
+    world.clock.advance(5_000)
+    expect(await waited()).toEqual({ waitedMs: 4_000, waitsSince: null })
+    await opened(world, claimed)
+    world.clock.advance(2_000)
+    await world.store.run((tx) =>
+      transition(tx, claimed.record.task.id, { type: 'cancel', by: 'user:ann', message: '' }, { cause: user }),
+    )
+    expect(await waited()).toEqual({ waitedMs: 6_000, waitsSince: null })
+  })
+
   test('several open at once stop the clock once, for as long as any of them is open', async () => {
     await using world = await World.make(opener)
     const claimed = await world.running(await world.daemon('alpha'), { spec: { runningTimeoutMs: 100_000 } })
@@ -103,9 +128,12 @@ export function requestsContract(opener: Opener): void {
     const claimed = await world.running(await world.daemon('alpha'))
     const id = await opened(world, claimed)
     const { daemonId, attemptId, epoch } = claimed
-    const withdraw = () => world.store.run((tx) => withdrawRequest(tx, { daemonId, attemptId, epoch }, id))
+    const withdraw = () =>
+      world.store.run((tx) => withdrawRequest(tx, { daemonId, attemptId, epoch }, { requestId: id }))
     expect([await withdraw(), await withdraw()]).toEqual([{ is: 'done' }, { is: 'done' }])
-    const other = world.store.run((tx) => withdrawRequest(tx, { daemonId: 'dmn_other', attemptId, epoch }, id))
+    const other = world.store.run((tx) =>
+      withdrawRequest(tx, { daemonId: 'dmn_other', attemptId, epoch }, { requestId: id }),
+    )
     expect(await other).toMatchObject({ is: 'refused', refusal: { code: 'lease_lost' } })
     await expect(answered(world, id)).rejects.toMatchObject({ code: 'invalid_state' })
     expect((await world.task(claimed.record.task.id)).attempts[0]).toMatchObject({ asks: 0 })

@@ -57,9 +57,14 @@ function removeLeftovers(root: string, now: number): void {
   }
 }
 
+/** The folder of a run's cgroup, made or not. */
+export function cgroupOf(root: string, marker: string): string {
+  return join(root, `${prefix}${marker}`)
+}
+
 /** Makes the run's cgroup and returns its folder. */
 export function makeCgroup(root: string, marker: string): string {
-  const place = join(root, `${prefix}${marker}`)
+  const place = cgroupOf(root, marker)
   mkdirSync(place)
   return place
 }

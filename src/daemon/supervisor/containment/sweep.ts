@@ -8,17 +8,26 @@ import type { Containment } from './port.ts'
 /** The variable that every process of a run carries. */
 export const markerName = 'CAPSTAN_RUN_ID'
 
+/** In the unit of start times, older than the newest process: a second on Linux. */
+const youth = 100
+
 /** Remembers whom it saw, so that a process whose parent has died since is still known for what it is. */
 export function sweep(run: RunHandle | Stray): Containment {
   const known = new Map<number, string>()
+  /** Without the marker at an earlier look, when they were no longer young: between fork and exec the run's own have none yet. */
+  const foreign = new Map<number, string>()
   return {
     name: 'sweep',
     members: async () => {
       const all = await listProcesses()
       const spared = new Set([process.pid, ...(await supervisorAndHelpers(run, all))])
-      const roots = await rootsOf(run, all)
+      const unseen = all.filter((each) => foreign.get(each.pid) !== each.startTime)
+      const roots = await rootsOf(run, all, unseen)
       const members = withDescendants(all, (each) => roots.has(each) || known.get(each.pid) === each.startTime, spared)
       for (const each of members) known.set(each.pid, each.startTime)
+      const grown = all.reduce((newest, { startTime }) => Math.max(newest, startOrder(startTime)), 0) - youth
+      for (const each of unseen)
+        if (!known.has(each.pid) && startOrder(each.startTime) < grown) foreign.set(each.pid, each.startTime)
       return members
     },
     killAtOnce: async () => {},
@@ -43,9 +52,13 @@ export async function supervisorAndHelpers(
   return ours
 }
 
-/** Those that are of the run by themselves: the agent, its group and session, and every carrier of the marker. */
-async function rootsOf(run: RunHandle | Stray, all: readonly ProcessInfo[]): Promise<ReadonlySet<ProcessInfo>> {
-  const roots = new Set(await carriers(all, markerName, run.marker))
+/** Those that are of the run by themselves: the agent, its group and session, and every carrier of the marker among the unseen. */
+async function rootsOf(
+  run: RunHandle | Stray,
+  all: readonly ProcessInfo[],
+  unseen: readonly ProcessInfo[],
+): Promise<ReadonlySet<ProcessInfo>> {
+  const roots = new Set(await carriers(unseen, markerName, run.marker))
   if (run.pid === null) return roots
   for (const each of all) {
     if (each.pid === run.agentPid && each.startTime === run.agentStartTime) roots.add(each)

@@ -1,0 +1,55 @@
+// Credentials of a sandboxed run: it has a copy of the file, and nothing but renewed tokens goes from one to the other, whichever is newer.
+
+import { lchownSync, realpathSync, statSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { writeFileAtomic } from '../../lib/atomic-file.ts'
+import type { RunUser } from '../../lib/exec.ts'
+import { readOwn, readPlain } from '../../lib/plain-file.ts'
+import type { Json } from '../harness/json.ts'
+import { parseObject } from '../harness/json.ts'
+import type { TokenCopy } from './homes.ts'
+import { renewed } from './renewed.ts'
+
+/** No file of credentials is larger, bytes. */
+const maxBytes = 1_048_576
+
+/** One look. Gives the files of the host that were brought up to date. Throws when one cannot be written. */
+export function exchangeTokens(copies: readonly TokenCopy[], user: RunUser | null, now: number): readonly string[] {
+  return copies.flatMap((each) => {
+    const [own, theirs] = [readJson(readOwn(each.path, user?.uid ?? null, maxBytes)), readJson(copyOf(each))]
+    if (own === null || theirs === null) return []
+    const forHost = renewed(each.entries, own, theirs, now)
+    if (forHost !== null) writeOwn(each.path, user, textOf(forHost))
+    const forRun = renewed(each.entries, theirs, forHost ?? own, now)
+    if (forRun !== null) writeCopy(each, user, textOf(forRun))
+    return forHost === null ? [] : [each.path]
+  })
+}
+
+function copyOf({ copy }: TokenCopy): Buffer | null {
+  const bytes = readPlain(copy)
+  return bytes !== null && bytes.length <= maxBytes ? bytes : null
+}
+
+function readJson(bytes: Buffer | null): Json | null {
+  return bytes === null ? null : parseObject(bytes.toString('utf8'))
+}
+
+function textOf(json: Json): string {
+  return `${JSON.stringify(json, null, 2)}\n`
+}
+
+/** The file that the name stands for, which may be a link of the user's. A daemon of root writes only where its runs' user could. */
+function writeOwn(path: string, user: RunUser | null, text: string): void {
+  const real = realpathSync(path)
+  if (user !== null && statSync(dirname(real)).uid !== user.uid) return
+  writeFileAtomic(real, text)
+  if (user !== null) lchownSync(real, user.uid, user.gid)
+}
+
+/** One that stands by itself in the sandbox is mounted there and must stay the same file; where the agent may put links, it is replaced. */
+function writeCopy({ copy, exposed }: TokenCopy, user: RunUser | null, text: string): void {
+  if (exposed) writeFileAtomic(copy, text)
+  else writeFileSync(copy, text)
+  if (user !== null) lchownSync(copy, user.uid, user.gid)
+}
