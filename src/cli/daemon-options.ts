@@ -36,7 +36,7 @@ function dotEnv(path: string): Readonly<Record<string, string | undefined>> {
 function fileLayer(path: string): Layer {
   const raw: Record<string, unknown> = {}
   for (const [key, value] of Object.entries(readToml(path))) {
-    if (key === 'harness' || key === 'retention' || key === 'quota') continue // tables with readers of their own
+    if (['harness', 'retention', 'quota', 'prices'].includes(key)) continue // tables with readers of their own
     const name = kebab(key)
     if (!settingsOfDaemon.some((setting) => setting.name === name)) throw unknownKey(path, key)
     raw[name] = value

@@ -13,6 +13,8 @@ import { packageRoot } from '../lib/package-files.ts'
 import { nearest } from '../lib/suggest.ts'
 import type { Context } from './context.ts'
 import { exitCodeOf, exitCodes, failureLines, problemOfSystem } from './exit.ts'
+import type { Typed } from './in-flags.ts'
+import { inFlags } from './in-flags.ts'
 import type { GroupSpec, OptionSpec, VerbSpec } from './spec.ts'
 import type { Terminal } from './terminal.ts'
 import { openTerminal } from './terminal.ts'
@@ -25,12 +27,19 @@ interface Start {
   code: number
   /** `see: capstan task add --help`, once the verb is known. */
   hint: string
+  typed: Typed
 }
 
 /** Answers the exit code; whatever goes wrong has been said on standard error. */
 export async function runProgram(argv: readonly string[], env: Env): Promise<number> {
   const own = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv
-  const start: Start = { env, json: own.includes('--json'), code: 0, hint: 'see: capstan --help' }
+  const start: Start = {
+    env,
+    json: own.includes('--json'),
+    code: 0,
+    hint: 'see: capstan --help',
+    typed: { flags: [], args: [] },
+  }
   try {
     await parse(helpLast(argv), start)
     return start.code
@@ -94,6 +103,7 @@ function verbCommand(verb: VerbSpec, above: readonly string[], start: Start): Co
   if (verb.json) command.option('--json', 'Print JSON')
   return command.action(async () => {
     start.hint = `see: capstan ${[...above, verb.name, '--help'].join(' ')}`
+    start.typed = { flags: verb.options.map((option) => option.name), args: verb.args.map((arg) => arg.name) }
     const options = readOptions(verb.options, command)
     const context = openContext(start, verb.stays)
     start.code = (await runVerb(verb, command.args, { options, context })) ?? exitCodes.ok
@@ -202,8 +212,15 @@ function report(error: unknown, start: Start): number {
   const problem = asProblem(error)
   if (problem === null) return reportFault(error, terminal)
   if (start.json) terminal.note(JSON.stringify(problem.toBody()))
-  else terminal.note(...failureLines(problem, problem.code === 'usage' ? start.hint : problem.remedy))
+  else terminal.note(...linesOf(problem, start))
   return exitCodeOf(problem)
+}
+
+/** What was typed is named as it was typed; the verb's own help says more than the remedy of a request. */
+function linesOf(problem: Problem, { hint, typed }: Start): readonly string[] {
+  if (problem.code === 'usage') return failureLines(problem, hint)
+  if (problem.code !== 'invalid_request') return failureLines(problem)
+  return failureLines(new Problem(problem.code, inFlags(problem.detail, typed)), hint)
 }
 
 function asProblem(error: unknown): Problem | null {

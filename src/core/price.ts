@@ -16,13 +16,16 @@ export interface Price {
   readonly cacheWrite: number | null
 }
 
+/** By the model's name in small letters. */
+export type PriceTable = Readonly<Record<string, Price>>
+
 /**
  * Standard prices of the shortest context tier. Sources, read on 2026-11-21: GPT-5.3 to 5.6, Gemini 3.1 Pro and 3.5 Flash from
  * `data/tables/copilot/models-and-pricing.yml` of github/docs (commit 024f6b0); GPT-5 and GPT-5-Codex from developers.openai.com/api/docs/models;
  * the other Gemini models from ai.google.dev/gemini-api/docs/pricing as transcribed on 2026-10-07 by api-evangelist/deepmind (commit 47a9772),
  * Gemini 3.8 Flash without its discount that ends with 2026.
  */
-const prices: Readonly<Record<string, Price>> = {
+const prices: PriceTable = {
   'gpt-5': price(1.25, 10, 0.125),
   'gpt-5-codex': price(1.25, 10, 0.125),
   'gpt-5-mini': price(0.25, 2, 0.025),
@@ -46,10 +49,11 @@ const variant = /(?:-(?:latest|preview|customtools|\d{2,4}))+$/
 
 /**
  * Dollars for the tokens of one model, or null when its price is not known: `gpt-5.9` is not guessed from `gpt-5`. A path before the name
- * (`openai/gpt-5.4`) does not count. Long contexts cost more than this says, because sums do not tell how long each request was.
+ * (`openai/gpt-5.4`) does not count. Long contexts cost more than this says, because sums do not tell how long each request was. `own`: prices
+ * of the host's owner, which go first.
  */
-export function estimateCost(model: string, tokens: Tokens): number | null {
-  const found = priceOf(model)
+export function estimateCost(model: string, tokens: Tokens, own: PriceTable = {}): number | null {
+  const found = priceIn(own, model) ?? priceIn(prices, model)
   if (found === null) return null
   const { input, output, cacheRead, cacheWrite } = found
   const sum =
@@ -60,10 +64,11 @@ export function estimateCost(model: string, tokens: Tokens): number | null {
   return sum / 1_000_000
 }
 
-function priceOf(model: string): Price | null {
-  const name = model.slice(model.lastIndexOf('/') + 1).toLowerCase()
-  for (const candidate of [name, name.replace(variant, '')]) {
-    if (Object.hasOwn(prices, candidate)) return prices[candidate] ?? null
+function priceIn(table: PriceTable, model: string): Price | null {
+  const whole = model.toLowerCase()
+  const name = whole.slice(whole.lastIndexOf('/') + 1)
+  for (const candidate of [whole, name, name.replace(variant, '')]) {
+    if (Object.hasOwn(table, candidate)) return table[candidate] ?? null
   }
   return null
 }

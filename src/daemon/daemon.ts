@@ -8,6 +8,7 @@ import { capstanHome } from '../lib/env.ts'
 import { withLock } from '../lib/lock.ts'
 import type { Ended } from './errand.ts'
 import { readRetention } from './gc/retention.ts'
+import { readPrices } from './harness/price-settings.ts'
 import { makeHostProbe } from './harness/probe.ts'
 import { makeRegistry } from './harness/registry.ts'
 import { readSecretDir } from './harness/secret-dir.ts'
@@ -70,6 +71,7 @@ async function startLocked(options: DaemonOptions, state: StateFolder, unlock: (
   const secrets = () => readSecretDir(options.secretDir)
   const probe = () => makeHostProbe(env, secrets(), runAs)
   const client = makeClient({ url: options.serverUrl, token: options.token })
+  const prices = readPrices(join(home, 'daemon.toml'))
   const settings = readQuotaSettings(join(home, 'daemon.toml'))
   const quota = new Quota({ state, harnesses, settings, clock, log, probe })
   const mark: Quota['mark'] = (found) => quota.mark(found)
@@ -87,6 +89,7 @@ async function startLocked(options: DaemonOptions, state: StateFolder, unlock: (
     found: () => offering.parts.harnesses,
     secrets,
     quota,
+    prices,
     author: identity.author,
     authorInRuns: identity.named || identity.author.signing !== undefined,
     forge: identity.forge,

@@ -2,6 +2,7 @@
 
 import type { Clock } from '../core/clock.ts'
 import type { Log } from '../lib/log.ts'
+import type { ProfileSettings } from '../protocol/fleet.ts'
 import type { FromDaemonBody, FromDaemonReply } from '../protocol/link.ts'
 import type { Link } from './link/link.ts'
 import { Wake } from './wake.ts'
@@ -42,4 +43,12 @@ export class Heartbeat {
       await this.#nudge.wait(clock, this.#options.intervalMs(), signal)
     }
   }
+}
+
+/** How often to beat for runs with these profiles, ms: as the most impatient asks. `usual`: for those that say nothing, and without runs. */
+export function leastBeat(
+  profiles: readonly (Pick<ProfileSettings, 'heartbeatIntervalMs'> | undefined)[],
+  usual: number,
+): number {
+  return profiles.length === 0 ? usual : Math.min(...profiles.map((each) => each?.heartbeatIntervalMs ?? usual))
 }

@@ -13,7 +13,7 @@ import type { Ended } from './errand.ts'
 import { asOurs, exitCodeOf } from './exit-code.ts'
 import { Cleaning } from './gc/cleaning.ts'
 import type { Retention } from './gc/retention.ts'
-import { Heartbeat } from './heartbeat.ts'
+import { Heartbeat, leastBeat } from './heartbeat.ts'
 import { defaultMaxAgents, roomAt } from './host.ts'
 import { watchJumps } from './jump.ts'
 import type { Acted } from './link/link.ts'
@@ -287,7 +287,7 @@ export class Loops {
   /** The least of what the runs at work ask for; without one as the host or the server says. */
   #beatMs(): number {
     const usual = this.#input.options.heartbeatIntervalMs ?? this.#heartbeatMs
-    return this.#runs.beatMs(usual) ?? usual
+    return leastBeat(this.#runs.settings, usual)
   }
 
   #beat(): FromDaemonBody<'heartbeat'> {

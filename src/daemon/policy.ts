@@ -51,7 +51,7 @@ export interface Policy {
   readonly taskTypes: readonly string[] | null
   readonly requireSandbox: boolean
   readonly allowShell: boolean
-  /** Agents may create tasks from inside their runs. */
+  /** Agents may create tasks from inside their runs. Their words leave the host with these: by default only where all words do. */
   readonly allowTaskCreate: boolean
   /** Programs that agents may start outside their sandbox, by a profile's rule or a person's word. Empty: none. */
   readonly hostExec: readonly string[]
@@ -90,7 +90,7 @@ export function readPolicy(path: string, serverUrl: string): Policy {
     taskTypes: file.taskTypes ?? null,
     requireSandbox: file.requireSandbox ?? false,
     allowShell: file.allowShell ?? isLoopback(serverUrl),
-    allowTaskCreate: file.allowTaskCreate ?? true,
+    allowTaskCreate: file.allowTaskCreate ?? (upload?.events ?? 'full') === 'full',
     hostExec: file.hostExec ?? (isLoopback(serverUrl) ? defended : []),
     maxAutonomy: file.maxAutonomy ?? 'full',
     maxTimeoutMs: maxTimeout === undefined ? null : parseDuration(maxTimeout),

@@ -113,10 +113,9 @@ export class Runs {
     return this.#live.get(attemptId)?.settings
   }
 
-  /** How often the runs at work want to be told of, ms; null: none is at work. `usual`: of those that do not say. */
-  beatMs(usual: number): number | null {
-    const wanted = [...this.#live.values()].map(({ settings }) => settings?.heartbeatIntervalMs ?? usual)
-    return wanted.length === 0 ? null : Math.min(...wanted)
+  /** Of the profiles of the runs at work. */
+  get settings(): readonly (ProfileSettings | undefined)[] {
+    return [...this.#live.values()].map(({ settings }) => settings)
   }
 
   /** What the server says of our runs: those it gave to others and those whose task was cancelled are stopped. */

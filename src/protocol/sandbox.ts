@@ -147,7 +147,7 @@ export const sandboxSettings = z
     filesystem: z
       .strictObject({
         deny: patterns.optional().describe('Reading it is an error. Globs below the workspace, absolute, or ~/'),
-        hide: patterns.optional().describe('It looks empty'),
+        hide: patterns.optional().describe('It is not there; in a folder that may be written it looks empty'),
         write: z.array(outerPath).max(64).optional().describe('Folders outside the workspace that may be written'),
       })
       .optional(),

@@ -54,6 +54,16 @@ export const sessionOperations = {
     answer: 'json',
     output: task,
   },
+  sayMessage: {
+    method: 'POST',
+    path: '/v1/tasks/:id/now',
+    scope: 'user',
+    tag: 'sessions',
+    summary: 'Say a message that waits to the agent at work; it is then no task of its own any more',
+    body: z.strictObject({}),
+    answer: 'json',
+    output: z.object({ delivered: z.literal('now'), task: task.describe('The one whose agent was told') }),
+  },
   holdTask: {
     method: 'POST',
     path: '/v1/tasks/:id/hold',

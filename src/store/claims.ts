@@ -68,7 +68,8 @@ function* takeWanted(tx: Tx, claim: Claim): Work<Taken[]> {
   const { taskId, correlationId } = claim
   if (taskId !== null) return pair(claim, yield* lockTasks(tx, [taskId]))
   if (correlationId == null) return yield* takeBest(tx, claim)
-  return pair(claim, yield* lockTasks(tx, yield* claimableOf(tx, claim, correlationId))).slice(0, claim.max)
+  const found = pair(claim, yield* lockTasks(tx, yield* claimableOf(tx, claim, correlationId)))
+  return found.toSorted(order).slice(0, claim.max)
 }
 
 /** Few tasks share a correlation id: they are looked up by it, and those of lanes that do not fit fall out after. */

@@ -95,6 +95,20 @@ describe('a rule', () => {
     ['git push && rm -rf /', false],
     ['git push $(id)', false],
     ['env git push', false],
+    ["sh -c 'git push'", false],
+    ['GIT_SSH=x git push', false],
+    ['git -c core.pager=x push', false],
+    ['git --exec-path=x push', false],
+    ['./git push', false],
+    ["'git push' x", false],
+    ['git push origin HEAD:refs/heads/main', false],
+    ['git push ma* origin', false],
+    ['git push or\\\nigin', false],
+    ['git push\norigin', false],
+    ['git push origin m"ai"n', false],
+    ["git push origin 'main'", false],
+    ['git push ~/x', false],
+    ['git pu""sh', true],
   ])('%s', (command, approved) => {
     expect(ruleFor(command, [push]) !== null).toBe(approved)
   })

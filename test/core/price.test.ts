@@ -38,3 +38,14 @@ test.each(['gpt-5.9', 'gpt-5-pro', 'gpt', 'constructor', '', 'llama-4'])(
     expect(estimateCost(name, million)).toBeNull()
   },
 )
+
+test('the owner’s own price goes before the list, by the name with its path first, and is needed for a model that is not listed', () => {
+  const own = {
+    'gpt-5-codex': { input: 1, output: 2, cacheRead: null, cacheWrite: 0 },
+    'acme/llama-4': { input: 3, output: 0, cacheRead: 0, cacheWrite: 0 },
+  }
+  expect(estimateCost('GPT-5-Codex-2026-01-31', million, own)).toBeCloseTo(1 + 2 + 1 + 0)
+  expect(estimateCost('acme/llama-4', million, own)).toBeCloseTo(3)
+  expect(estimateCost('llama-4', million, own)).toBeNull()
+  expect(estimateCost('gpt-5.6-sol', million, own)).toBe(estimateCost('gpt-5.6-sol', million))
+})

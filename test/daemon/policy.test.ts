@@ -37,6 +37,14 @@ describe('the host’s policy', () => {
     expect(none.upload).toEqual({ events: 'full', diff: true, artifacts: true, session: true, checkpoint: false })
   })
 
+  test('lets agents start git and gh outside their sandboxes, and for a server elsewhere nothing that it does not name', () => {
+    expect(policy('').hostExec).toEqual(['git', 'gh'])
+    expect(policy('', 'https://capstan.example.com').hostExec).toEqual([])
+    expect(policy('hostExec = ["git"]', 'https://capstan.example.com').hostExec).toEqual(['git'])
+    expect(policy('hostExec = []').hostExec).toEqual([])
+    expect(() => policy('hostExec = ["/usr/bin/git"]')).toThrow(/the name of a program/)
+  })
+
   test.each([
     ['repos = ["acme/other"]', {}, 'repos lacks acme/app'],
     ['harnesses = ["claude-code"]', {}, 'harnesses lacks codex'],

@@ -39,6 +39,7 @@ describe.skipIf(without !== null)('a sandboxed run', () => {
       echo two >b.txt; git add b.txt; git commit -qm 'Add b' || exit 9
       git cat-file commit HEAD | grep -c 'BEGIN SSH'
       grep -rs '${token}' "$HOME" /proc/*/environ /etc "$PWD" >/dev/null && echo LEAK; test -e '${key}' && echo KEY
+      tools=$(dirname "$CAPSTAN_MCP_CONFIG"); for f in s bridge.json sign-ssh bin; do mv "$tools/$f" "$tools/x" 2>/dev/null && echo "MOVED $f"; done
       capstan-host-exec git push origin HEAD:refs/heads/agent || exit 8
       capstan-host-exec git push --receive-pack=id origin; echo "refused $?"
       touch asking; capstan-host-exec git push origin HEAD:refs/heads/other; echo "asked $?"`

@@ -9,12 +9,12 @@ import { addTask, capstan, isAlive, makeWorld, showTask, startUp, stop, until, w
 import type { Peer } from './peers.ts'
 import type { Row } from './table.ts'
 
-type Outcome = Pick<Row, 'outcome' | 'problem'>
+export type Outcome = Pick<Row, 'outcome' | 'problem'>
 
 /** From the task to its agent's tool; the slowest CLI takes some 10 s to start, ms. */
-const startMs = 60_000
+export const startMs = 60_000
 /** From a stop to the end of the last process, ms. */
-const goneMs = 20_000
+export const goneMs = 20_000
 
 /** Throws, naming the folder, when a step cannot be done at all. */
 export async function capstanRows(peer: Peer, server: ModelServer, root: string): Promise<readonly Row[]> {
@@ -27,10 +27,10 @@ export async function capstanRows(peer: Peer, server: ModelServer, root: string)
   ]
 }
 
-type Step = (place: Place, world: World, ups: Up[]) => Promise<Outcome>
+export type Step = (place: Place, world: World, ups: Up[]) => Promise<Outcome>
 
 /** `ups`: what the step started; the newest one is stopped at the end. */
-async function inWorld(what: string, place: Place, step: Step): Promise<Row> {
+export async function inWorld(what: string, place: Place, step: Step): Promise<Row> {
   const startedAt = performance.now()
   const world = await makeWorld(place)
   const ups = [await startUp(world)]
@@ -48,7 +48,7 @@ async function works({ peer }: Place, _world: World, [up]: Up[]): Promise<Outcom
 }
 
 /** The task is completed in one attempt, its diff holds the file, and its usage came; an ACP agent may tell of none. */
-async function written(peer: Peer, task: FinalTask, up: Up): Promise<Outcome> {
+export async function written(peer: Peer, task: FinalTask, up: Up): Promise<Outcome> {
   const attempt = task.attempts.at(-1)
   const usage = attempt?.usage ?? null
   const outcome = `${task.state}, attempt ${task.attempts.length}, ${usage?.outputTokens ?? 'no'} output tokens`
@@ -110,7 +110,7 @@ async function adopted({ peer }: Place, world: World, ups: Up[]): Promise<Outcom
 }
 
 /** Every process that was started for the task, by the mark in its environment. */
-function processesOf(taskId: string): readonly { readonly pid: number; readonly command: string }[] {
+export function processesOf(taskId: string): readonly { readonly pid: number; readonly command: string }[] {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
   return pids.flatMap((pid) => {
     try {

@@ -24,6 +24,8 @@ export interface Place {
   readonly server: ModelServer
   readonly root: string
   readonly mode: Mode
+  /** Sets this world's folder apart from another one of the same mode. */
+  readonly name?: string
 }
 
 export interface World {
@@ -39,8 +41,8 @@ export interface Up {
   readonly client: Env
 }
 
-export async function makeWorld({ peer, server, root, mode }: Place): Promise<World> {
-  const folder = join(root, `capstan-${peer.harness.name}-${mode}`)
+export async function makeWorld({ peer, server, root, mode, name = 'plain' }: Place): Promise<World> {
+  const folder = join(root, `capstan-${peer.harness.name}-${mode}-${name}`)
   const home = join(folder, 'home')
   mkdirSync(home, { recursive: true })
   const own = peer.configure(home, server, mode)

@@ -13,12 +13,14 @@ import { capstanRows } from './capstan-run.ts'
 import { hostileRows } from './hostile-run.ts'
 import { installPeer } from './install.ts'
 import { interactiveRows } from './interactive-run.ts'
+import { limitRows } from './limit-run.ts'
 import type { Peer } from './peers.ts'
 import { peers, pinnedVersion } from './peers.ts'
 import { sandboxRow } from './sandbox-run.ts'
 import { sessionRows } from './session-run.ts'
 import type { Row } from './table.ts'
 import { printTable } from './table.ts'
+import { talkRows } from './talk-run.ts'
 
 const args = process.argv.slice(2)
 const names = args.filter((arg) => !arg.startsWith('--'))
@@ -91,6 +93,8 @@ async function rowsOf(peer: Peer, at: At): Promise<readonly Row[]> {
     adapters: adapterRows,
     config: hostileRows,
     capstan: (one, { server, root }) => capstanRows(one, server, root),
+    talks: (one, { server, root }) => talkRows(one, server, root),
+    limits: (one, { server, root }) => limitRows(one, server, root),
     sessions: (one, { server, root }) => sessionRows(one, server, root),
     interactive: (one, { server, root }) => interactiveRows(one, server, root),
   }

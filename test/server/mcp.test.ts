@@ -1,5 +1,6 @@
 // /mcp on a real server: who may, what is refused, and that nothing is held between requests.
 
+import { request } from 'node:http'
 import type { CallToolResult } from '@modelcontextprotocol/client'
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -30,6 +31,21 @@ async function call(client: Client, name: string, args: Record<string, unknown> 
 function post(headers: Record<string, string>, body: string): Promise<Response> {
   const json = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' }
   return fetch(`${world.server.url}/mcp`, { method: 'POST', headers: { ...json, ...headers }, body })
+}
+
+/** What a page gets that reaches us by a name of its own (DNS rebinding): `fetch` sets no Host. */
+function statusFor(host: string): Promise<number> {
+  const { hostname, port } = new URL(world.server.url)
+  const json = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' }
+  const headers = { ...json, host, authorization: `Bearer ${world.server.token}` }
+  return new Promise((resolve, reject) => {
+    const asked = request({ hostname, port, path: '/mcp', method: 'POST', headers }, (answer) => {
+      answer.resume()
+      resolve(answer.statusCode ?? 0)
+    })
+    asked.on('error', reject)
+    asked.end(list)
+  })
 }
 
 const list = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list' })
@@ -64,6 +80,29 @@ describe('/mcp', () => {
   it('refuses a page of another origin, and a name that is not this server’s', async () => {
     const authorization = `Bearer ${world.server.token}`
     expect((await post({ authorization, origin: 'https://evil.example' }, list)).status).toBe(403)
+    expect((await post({ authorization, origin: 'null' }, list)).status).toBe(403)
+    for (const host of ['evil.example', `evil.example:${new URL(world.server.url).port}`, '127.0.0.1.evil.example'])
+      expect([host, await statusFor(host)]).toEqual([host, 421])
+    expect(await statusFor(new URL(world.server.url).host)).toBe(200)
+  })
+
+  it('has no session that somebody could plant: who is asked for is told by the token of each request alone', async () => {
+    const made = await world.client.call('createToken', { body: { name: 'mallory', scopes: ['user'] } })
+    const planted = { 'mcp-session-id': 'planted-by-mallory', cookie: 'mcp-session-id=planted-by-mallory' }
+    const first = await post({ ...planted, authorization: `Bearer ${world.server.token}` }, list)
+    expect([first.status, first.headers.get('mcp-session-id'), first.headers.get('set-cookie')]).toEqual([
+      200,
+      null,
+      null,
+    ])
+    expect(await first.text()).toContain('create_team')
+    const second = await post({ ...planted, authorization: `Bearer ${made.secret}` }, list)
+    expect(await second.text()).not.toContain('create_team')
+    expect((await post(planted, list)).status).toBe(401)
+    for (const method of ['GET', 'DELETE']) {
+      const headers = { ...planted, authorization: `Bearer ${world.server.token}`, accept: 'text/event-stream' }
+      expect((await fetch(`${world.server.url}/mcp`, { method, headers })).status).toBe(405)
+    }
   })
 
   it('shows nothing to a token of another team', async () => {

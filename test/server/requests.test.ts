@@ -54,6 +54,29 @@ test('a request is listed with what is asked, counted on its task, and answered 
   expect(await client.call('getRequest', { params })).toEqual(answered)
 })
 
+test('of many who answer at one moment one is heard, and every other one is told who was first', async () => {
+  const claim = await running()
+  await ask(claim, 'req_raced')
+  const params = { id: 'req_raced' }
+  const answers = Array.from({ length: 12 }, (_, at) => (at % 2 === 0 ? 'y' : 'n')).map((optionId) =>
+    world.client.call('answerRequest', { params, body: { optionId } }).then(
+      (request) => request.answer?.optionId,
+      (error) => error,
+    ),
+  )
+  const heard = await Promise.all(answers)
+  const [winner, ...others] = heard.filter((each) => typeof each === 'string')
+  expect(others).toEqual([])
+  const told = heard.filter((each) => typeof each !== 'string')
+  expect(told).toHaveLength(11)
+  for (const each of told)
+    expect(each).toMatchObject({ code: 'invalid_state', detail: expect.stringMatching(/by user:/) })
+  expect((await world.client.call('getRequest', { params })).answer?.optionId).toBe(winner)
+  const sent = () => daemon.pushed.filter(({ body }) => JSON.stringify(body).includes('req_raced'))
+  await until(() => sent().length > 0, 'the answer')
+  expect(sent()).toHaveLength(1)
+})
+
 test('the answer is sent to the daemon, and again after each reconnect, until it is acknowledged', async () => {
   const claim = await running()
   await ask(claim, 'req_sent')

@@ -233,10 +233,23 @@ describe.each(withoutPostgres ? ['SQLite'] : ['SQLite', 'PostgreSQL'])('on %s', 
         attemptId: run.attemptId,
         text: 'stop',
       })
+      const queued = await call().call('sendMessage', { params: { id: task.id }, body: { text: 'at once, after all' } })
+      const late = { params: { id: queued.task.id }, body: {} }
+      expect(await call().call('sayMessage', late)).toMatchObject({ delivered: 'now', task: { id: task.id } })
+      await until(() => a.pushed.filter((row) => row.type === 'message').length === 2)
+      expect(a.pushed.findLast((row) => row.type === 'message')?.body).toMatchObject({ text: 'at once, after all' })
+      expect((await call().call('getTask', { params: late.params })).state).toBe('cancelled')
+      expect(await problemOf(call().call('sayMessage', late))).toMatchObject({ code: 'invalid_state' })
       await finish(a, run)
       const other = await call().call('createTask', { body: { prompt: 'begin', repo: 'acme/app', harness: 'mute' } })
       const silent = await take(a)
       await a.beat([{ ...runOf(silent), harness: 'mute' }])
+      const kept = (await call().call('sendMessage', { params: { id: other.id }, body: { text: 'x', hold: true } })).task.id
+      expect(await problemOf(call().call('sayMessage', { params: { id: kept }, body: {} }))).toMatchObject({
+        code: 'invalid_state',
+        detail: expect.stringContaining('takes no words while it works'),
+      })
+      expect(await call().call('getTask', { params: { id: kept } })).toMatchObject({ state: 'waiting', held: true })
       expect(await problemOf(tell(other.id))).toMatchObject({ code: 'invalid_state' })
       await finish(a, silent)
     })

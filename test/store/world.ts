@@ -113,13 +113,13 @@ export class World implements AsyncDisposable {
   /** Claims from every lane; a pinned lane only for its daemon, as routing has it. */
   claim(
     daemonId: DaemonId,
-    over: { max?: number; taskId?: string; store?: Store; unheard?: boolean } = {},
+    over: { max?: number; taskId?: string; correlationId?: string; store?: Store; unheard?: boolean } = {},
   ): Promise<Claimed[]> {
     return (over.store ?? this.store).run(function* (tx) {
       const lanes = yield* lanesAfter(tx, 0)
       const mine = lanes.filter(({ needs }) => needs.daemon === null || needs.daemon === daemonId)
       const fits = mine.map((lane) => ({ laneId: lane.id, profileId: null, rank: 0 }))
-      const { max = 1, taskId = null, unheard = false } = over
+      const { max = 1, taskId = null, correlationId = null, unheard = false } = over
       return yield* claimTasks(tx, {
         daemonId,
         daemonName: 'host',
@@ -127,6 +127,7 @@ export class World implements AsyncDisposable {
         fits,
         max,
         taskId,
+        correlationId,
         dispatchMs,
         unheard,
       })

@@ -1,7 +1,7 @@
 // The first hour from outside: real processes, a real repository, a real browser, and nothing but the keyboard.
 
 import { join } from 'node:path'
-import type { Browser, Locator, Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, onTestFailed, onTestFinished, test } from 'vitest'
 import type { TaskView } from '../../src/protocol/task.ts'
 import type { Up } from '../journeys/world.ts'
@@ -35,7 +35,7 @@ describe.skipIf(skipped)('the first run', () => {
       ['Repository', 'app'],
       ['Agent', 'shell'],
     ] as const) {
-      await tabTo(page, page.getByLabel(label, { exact: true }))
+      await tabTo(page, label)
       await keyboard.type(choice)
       expect(await page.getByLabel(label, { exact: true }).inputValue()).toBe(choice)
     }
@@ -99,11 +99,11 @@ describe.skipIf(skipped)('the first run', () => {
   })
 })
 
-/** As somebody does who has no mouse: Tab until it is reached. */
-async function tabTo(page: Page, field: Locator): Promise<void> {
+/** As somebody does who has no mouse: Tab until the field of that name has the keyboard. */
+async function tabTo(page: Page, label: string): Promise<void> {
   for (let i = 0; i < 20; i += 1) {
-    if (await field.evaluate('(element) => element === document.activeElement')) return
+    if ((await page.evaluate('document.activeElement?.labels?.[0]?.textContent')) === label) return
     await page.keyboard.press('Tab')
   }
-  throw new Error(`${field} is not reached by Tab`)
+  throw new Error(`${label} is not reached by Tab`)
 }

@@ -27,7 +27,6 @@ describe.skipIf(skipped)('the page of a task', () => {
     await pull(page, 'const baseMs = 1_000', 'const limitMs = 60_000')
     const box1 = page.getByRole('textbox', { name: 'Comment' })
     await page.getByText('to 9').waitFor()
-    await page.getByLabel('First line').selectOption('6')
     await box1.fill('make these one table')
     await page.reload()
     expect(await box1.inputValue()).toBe('make these one table')
@@ -37,21 +36,20 @@ describe.skipIf(skipped)('the page of a task', () => {
     await page.getByRole('button', { name: 'Edit' }).click()
     await box1.fill('make these two one table')
     await box1.press('Control+Enter')
-    await page.getByRole('button', { name: 'Comment on line 13' }).first().focus()
-    await page.keyboard.press('Enter')
-    await box1.fill('a word too many')
-    await box1.press('Control+Enter')
-    await page.getByText('2 comments on lines go with it').click()
+    await comment(page, 13, 'a word too many')
+    await comment(page, 19, 'one line will do', 18)
+    await page.getByText('3 comments on lines go with it').click()
     expect(await findings(page)).toEqual([])
     await page.getByRole('listitem').filter({ hasText: 'a word too many' }).getByRole('button').click()
-    await page.getByText('1 comment on lines goes with it').waitFor()
+    await page.getByText('2 comments on lines go with it').waitFor()
     await page.getByRole('button', { name: 'Send back' }).click()
     const next = await until(async () => {
       const { items } = await world.client.call('listTasks', {})
       return items.find((each) => each.id !== claim.task.id)
     }, 'the next task of the conversation')
     expect(next.prompt).toBe(
-      'src/queue/retry.ts:6-9\n> /** The first wait. */\n> const baseMs = 1_000\n> /** No wait is longer. */\n> const limitMs = 60_000\nmake these two one table',
+      'src/queue/retry.ts:7-9\n> const baseMs = 1_000\n> /** No wait is longer. */\n> const limitMs = 60_000\nmake these two one table\n\n' +
+        'src/queue/retry.ts:18-19\n> const limit = Math.min(limitMs, baseMs * 2 ** retry.tries)\n> return clock.now() + jitter(limit, random)\none line will do',
     )
     await page.waitForURL(`**/tasks/${next.id}*`)
     const again = await claimOf(box, next.id)
@@ -244,6 +242,19 @@ async function pull(page: Page, from: string, to: string): Promise<void> {
   await page.mouse.down()
   await line(to).hover()
   await page.mouse.up()
+}
+
+/** By keyboard: on one line, or from another one to it. */
+async function comment(page: Page, line: number, text: string, from = line): Promise<void> {
+  await page
+    .getByRole('button', { name: `Comment on line ${line}` })
+    .last()
+    .focus()
+  await page.keyboard.press('Enter')
+  if (from !== line) await page.getByLabel('First line').selectOption(String(from))
+  const box = page.getByRole('textbox', { name: 'Comment' })
+  await box.fill(text)
+  await box.press('Control+Enter')
 }
 
 /** Its agent runs and takes words while it works. */

@@ -58,21 +58,10 @@ function Files({ task, attempt, files }: FilesProps) {
   const store = reviewOf(task.id)
   const review = useReview(store)
   const range = useRange(store, attempt.n)
-  const [look, setLook] = useState<DiffLook>(keptLook)
-  const [open, setOpen] = useState<ReadonlySet<string>>(new Set())
-  const [closed, setClosed] = useState<ReadonlySet<string>>(new Set())
-  const [unfolded, setUnfolded] = useState<ReadonlySet<string>>(new Set())
+  const placed = usePlaced(review, attempt.n)
+  const { rows, look, choose, onOpen, onUnfold } = useShown(files, placed, review.viewed)
   const [current, setCurrent] = useState(files[0]?.path ?? '')
   const go = useRef<(path: string) => void>(() => {})
-  const placed = usePlaced(review, attempt.n)
-  const choose = (change: Partial<DiffLook>) => {
-    setLook({ ...look, ...change })
-    keepLook({ ...look, ...change })
-  }
-  const rows = useMemo(
-    () => diffRows(files, { look, comments: placed, viewed: new Set(review.viewed), open, closed, unfolded }),
-    [files, look, placed, review.viewed, open, closed, unfolded],
-  )
   // Another look has other heights: the file that was read is in sight again.
   const shown = useRef(look)
   useEffect(() => {
@@ -110,17 +99,37 @@ function Files({ task, attempt, files }: FilesProps) {
             go.current = to
           }}
           onSeen={setCurrent}
-          onUnfold={(key) => setUnfolded(new Set([...unfolded, key]))}
-          onOpen={(file, unfold) => {
-            setOpen(unfold ? new Set([...open, file.path]) : new Set([...open].filter((each) => each !== file.path)))
-            setClosed(
-              unfold ? new Set([...closed].filter((each) => each !== file.path)) : new Set([...closed, file.path]),
-            )
-          }}
+          onUnfold={onUnfold}
+          onOpen={onOpen}
         />
       </div>
     </>
   )
+}
+
+/** The rows as a person chose to see them. */
+function useShown(files: readonly PatchFile[], comments: readonly Placed[], viewed: readonly string[]) {
+  const [look, setLook] = useState<DiffLook>(keptLook)
+  const [open, setOpen] = useState<ReadonlySet<string>>(new Set())
+  const [closed, setClosed] = useState<ReadonlySet<string>>(new Set())
+  const [unfolded, setUnfolded] = useState<ReadonlySet<string>>(new Set())
+  const rows = useMemo(
+    () => diffRows(files, { look, comments, viewed: new Set(viewed), open, closed, unfolded }),
+    [files, look, comments, viewed, open, closed, unfolded],
+  )
+  const choose = (change: Partial<DiffLook>) => {
+    setLook({ ...look, ...change })
+    keepLook({ ...look, ...change })
+  }
+  const onOpen = ({ path }: PatchFile, unfold: boolean) => {
+    setOpen(unfold ? new Set([...open, path]) : without(open, path))
+    setClosed(unfold ? without(closed, path) : new Set([...closed, path]))
+  }
+  return { rows, look, choose, onOpen, onUnfold: (key: string) => setUnfolded(new Set([...unfolded, key])) }
+}
+
+function without(paths: ReadonlySet<string>, path: string): ReadonlySet<string> {
+  return new Set([...paths].filter((each) => each !== path))
 }
 
 /** Where the comments on an attempt stand: the same while only their words change. */

@@ -53,6 +53,14 @@ function Box({ comment, file, store }: CommentProps) {
   useEffect(() => {
     if (fresh.current) field.current?.focus({ preventScroll: true })
   }, [])
+  const begun = writing !== comment.text
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the first letter makes room for a line under the list
+  useEffect(() => {
+    if (!fresh.current) return
+    // Its buttons too, after the list has measured it.
+    const frame = requestAnimationFrame(() => field.current?.form?.scrollIntoView({ block: 'nearest' }))
+    return () => cancelAnimationFrame(frame)
+  }, [begun])
   return (
     <form
       className="grid gap-2"

@@ -48,10 +48,10 @@ function treeOf(files: readonly PatchFile[]): Folder {
   return root
 }
 
-/** Folders before files, as the tree shows them: the list reads in the same order. */
+/** By name, folders before files, as the tree shows them: the list reads in the same order. */
 export function inTreeOrder(files: readonly PatchFile[]): PatchFile[] {
   const flat = ({ folders, files: own }: Folder): PatchFile[] => [...[...folders.values()].flatMap(flat), ...own]
-  return flat(treeOf(files))
+  return flat(treeOf(files.toSorted((a, b) => (a.path < b.path ? -1 : 1))))
 }
 
 interface LevelProps extends Omit<TreeProps, 'files'> {

@@ -60,7 +60,7 @@ function Shown({ name, path, source }: ShownProps) {
               setSize(`${naturalWidth} × ${naturalHeight}`)
             }
             onError={() => setBroken(true)}
-            className="max-h-full max-w-full object-contain"
+            className="picture-ground max-h-full max-w-full object-contain"
           />
         )}
       </div>

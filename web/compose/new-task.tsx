@@ -5,6 +5,7 @@ import { Link, useNavigate } from '@tanstack/react-router'
 import { useEffect, useRef, useState } from 'react'
 import type { TaskCreate } from '../../src/protocol/task.ts'
 import { daemons, models, pools, profiles, repos } from '../data/queries.ts'
+import { useRights } from '../data/rights.ts'
 import { saidBy, server } from '../data/server.ts'
 import { Button } from '../parts/button.tsx'
 import { Field, Select } from '../parts/field.tsx'
@@ -139,6 +140,8 @@ function Prompt({ isScript, onFiles, ...rest }: PromptProps) {
 /** A task may be given at any time; that nobody is there to take it is worth knowing. */
 function NoHost() {
   const { data: hosts } = useQuery(daemons)
+  const { gives } = useRights()
+  if (!gives) return <span className="text-xs text-needs">Giving tasks takes the role member; you may look.</span>
   if (hosts === undefined || hosts.some((host) => host.connected && !host.draining)) return null
   return (
     <span className="text-xs text-needs">

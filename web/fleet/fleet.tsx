@@ -3,6 +3,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { lazy, Suspense, useState } from 'react'
 import { daemons } from '../data/queries.ts'
+import { useRights } from '../data/rights.ts'
 import { Button } from '../parts/button.tsx'
 import { Empty, Failed, Loading } from '../parts/empty.tsx'
 import { plural } from '../parts/figures.ts'
@@ -17,6 +18,7 @@ const Figures = lazy(async () => ({ default: (await import('./figures-view.tsx')
 export function Fleet() {
   const [adding, setAdding] = useState(false)
   const { data: hosts, error } = useQuery(daemons)
+  const { owns } = useRights()
   if (hosts === undefined) return error === null ? <Loading what="the fleet" /> : <Failed error={error} />
   const here = hosts.filter((host) => host.connected)
   const room = here.reduce((sum, host) => sum + host.maxAgents, 0)
@@ -33,10 +35,12 @@ export function Fleet() {
               {plural(hosts.length, 'host')} connected, {running} of {plural(room, 'place')} taken
             </span>
           )}
-          <Button weight={hosts.length === 0 ? 'main' : 'plain'} onClick={() => setAdding(true)}>
-            <Icon name="plus" />
-            Add a host
-          </Button>
+          {owns && (
+            <Button weight={hosts.length === 0 ? 'main' : 'plain'} onClick={() => setAdding(true)}>
+              <Icon name="plus" />
+              Add a host
+            </Button>
+          )}
         </>
       }
     >
@@ -46,6 +50,7 @@ export function Fleet() {
             A host is a machine of yours with a repository and an agent’s command line. It connects outward, so it needs
             no open port, and agents use the sign-ins it has.
           </p>
+          {!owns && <p>An owner of the team adds hosts.</p>}
         </Empty>
       ) : (
         <Hosts hosts={hosts} />

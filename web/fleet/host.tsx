@@ -3,6 +3,7 @@
 import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
 import type { DaemonView, HarnessFound } from '../../src/protocol/fleet.ts'
+import { useRights } from '../data/rights.ts'
 import { cache, saidBy, server } from '../data/server.ts'
 import { Button } from '../parts/button.tsx'
 import { bytes, shortTime } from '../parts/figures.ts'
@@ -20,6 +21,7 @@ interface HostProps {
 
 export function Host({ host, pool, unfolded }: HostProps) {
   const [open, setOpen] = useState(unfolded)
+  const { drains, manages } = useRights()
   const details = `host-${host.id}`
   return (
     <li className="grid grid-cols-[minmax(0,1fr)] gap-2 border-t border-line px-4 py-3 first:border-t-0">
@@ -40,7 +42,8 @@ export function Host({ host, pool, unfolded }: HostProps) {
           {host.connected && host.draining && <span className="shrink-0 text-xs text-needs">draining</span>}
         </button>
         <div className="justify-self-end md:order-last">
-          {host.connected ? <Drain host={host} /> : <Forget host={host} />}
+          {host.connected && drains && <Drain host={host} />}
+          {!host.connected && manages && <Forget host={host} />}
         </div>
         <Load host={host} />
         {open ? <span className="max-md:hidden" /> : <Agents host={host} />}

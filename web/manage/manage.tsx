@@ -1,9 +1,8 @@
 // What a team keeps: repositories, pools, profiles, models, members, tokens; and who changed what. One at a time, each at an address of its own.
 
-import { useQuery } from '@tanstack/react-query'
 import { Link, useSearch } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
-import { whoami } from '../data/queries.ts'
+import { useRights } from '../data/rights.ts'
 import { View } from '../shell/view.tsx'
 import { Audit } from './audit.tsx'
 import { Members } from './members.tsx'
@@ -17,10 +16,7 @@ import { Tokens } from './tokens.tsx'
 
 export function Manage() {
   const { section = 'repos' } = useSearch({ from: '/manage' })
-  const me = useQuery(whoami).data
-  const scoped = me?.scopes.includes('admin') ?? false
-  const owner = scoped && me?.role === 'owner'
-  const admin = scoped && (owner || me?.role === 'manager')
+  const { manages: admin, owns: owner } = useRights()
   const shown: Readonly<Record<ManageSection, ReactNode>> = {
     repos: <Repos />,
     profiles: <Profiles admin={admin} />,

@@ -110,11 +110,11 @@ function Editor({ profile, onDone }: EditorProps) {
         />
         <p id={`${id}h`} className="text-xs text-faint">
           As JSON: harness, model, autonomy (full, edit, ask), thinkingLevel, maxTurns, runningTimeoutMs, requiredTools,
-          sandbox, autoApprove and more;{' '}
-          <a href="/docs" className="underline">
-            createProfile
+          sandbox, autoApprove and more: createProfile in{' '}
+          <a href="/openapi.json" className="underline">
+            openapi.json
           </a>{' '}
-          lists them all.
+          has them all.
         </p>
       </div>
     </MakeForm>

@@ -50,7 +50,8 @@ export function Settings() {
             facts={[
               ['As', who(me.actor)],
               ['Team', me.team.name],
-              ['May', me.scopes.join(', ')],
+              ['Role', me.role],
+              ['Scopes', me.scopes.join(', ')],
               ['Server', `${me.server.version}, ${me.server.store}`],
             ]}
           />

@@ -29,7 +29,8 @@ export function SignIn() {
           <h1 className="text-xl font-semibold">Capstan</h1>
         </div>
         <p className="text-base text-muted">
-          Open the link that <code className="font-mono text-sm">capstan up</code> printed, or sign in with a token.
+          Open the link that <code className="font-mono text-sm">capstan up</code> printed or that you were sent, or
+          sign in with a token.
         </p>
         <form onSubmit={(event) => void submit(event)} className="grid gap-3">
           <Field

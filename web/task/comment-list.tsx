@@ -29,7 +29,7 @@ export function CommentList({ store, review }: { readonly store: ReviewStore; re
         )}
         <Icon name="down" className="size-3 text-faint" />
       </summary>
-      <ul className="grid max-h-40 gap-1 overflow-y-auto pt-1.5">
+      <ul className="grid max-h-40 grid-cols-[minmax(0,1fr)] gap-1 overflow-y-auto pt-1.5">
         {[...kept, ...unfinished.filter((comment) => comment.text === '')].map((comment) => (
           <Item key={comment.id} comment={comment} store={store} />
         ))}

@@ -4,7 +4,9 @@ import { useMutation } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { useRef } from 'react'
 import type { TaskView } from '../../src/protocol/task.ts'
+import type { Review } from '../changes/message.ts'
 import { keptComments, messageOf } from '../changes/message.ts'
+import type { ReviewStore } from '../changes/review.ts'
 import { reviewOf, useReview } from '../changes/review.ts'
 import { saidBy } from '../data/server.ts'
 import { Button } from '../parts/button.tsx'
@@ -18,30 +20,11 @@ type How = 'now' | 'next' | 'fork'
 export function FollowUp({ task }: { readonly task: TaskView }) {
   const store = reviewOf(task.id)
   const review = useReview(store)
-  const navigate = useNavigate()
-  const kept = keptComments(review)
-  const { mutate, error, isPending } = useMutation({
-    mutationFn: (how: How) => {
-      const text = messageOf(review)
-      if (how === 'fork') return fork(task, text)
-      return sendBack(task, { text, comments: kept.length, now: how === 'now' })
-    },
-    onSuccess: (next) => {
-      store.sent()
-      // While the agent works the message waits under the box; else its task is what goes on now.
-      if (next !== task.id && task.endedAt !== null) void navigate({ to: '/tasks/$taskId', params: { taskId: next } })
-    },
-  })
+  const { send, sendLikeliest, hears, empty, busy, error } = useSending(task, review, store)
   const field = useRef<HTMLTextAreaElement>(null)
   useKeys({ m: () => field.current?.focus() })
   if (task.attempts.length === 0) return null
   const { message } = review
-  const empty = kept.length === 0 && message.trim() === ''
-  // An agent that takes words while it works hears them at once; another hears them next.
-  const hears = task.attempts.at(-1)?.takesMessages === true
-  const send = (how: How) => {
-    if (!empty && !isPending) mutate(how)
-  }
   return (
     <div className="grid shrink-0 grid-cols-[minmax(0,1fr)] gap-2 border-t border-line bg-panel px-4 py-2.5">
       {error !== null && (
@@ -53,7 +36,7 @@ export function FollowUp({ task }: { readonly task: TaskView }) {
         aria-label="Message to the agent"
         onSubmit={(event) => {
           event.preventDefault()
-          send(hears ? 'now' : 'next')
+          sendLikeliest()
         }}
         className="flex flex-wrap items-end justify-end gap-2"
       >
@@ -68,16 +51,39 @@ export function FollowUp({ task }: { readonly task: TaskView }) {
           onKeyDown={(event) => {
             if (event.key !== 'Enter' || !(event.metaKey || event.ctrlKey)) return
             event.preventDefault()
-            send(hears ? 'now' : 'next')
+            sendLikeliest()
           }}
           className="field-grow min-w-0 flex-1 basis-40 resize-none rounded-md border border-line bg-raised px-2.5 py-1.5 hover:border-strong max-md:py-2 max-md:text-lg"
         />
-        <Ways task={task} hears={hears} comments={kept.length} disabled={empty || isPending} onSend={send} />
+        <Ways task={task} hears={hears} comments={keptComments(review).length} disabled={empty || busy} onSend={send} />
       </form>
       <CommentList store={store} review={review} />
       <Queue task={task} hears={hears} />
     </div>
   )
+}
+
+function useSending(task: TaskView, review: Review, store: ReviewStore) {
+  const navigate = useNavigate()
+  const comments = keptComments(review).length
+  const empty = comments === 0 && review.message.trim() === ''
+  const { mutate, error, isPending } = useMutation({
+    mutationFn: (how: How) => {
+      const text = messageOf(review)
+      return how === 'fork' ? fork(task, text) : sendBack(task, { text, comments, now: how === 'now' })
+    },
+    onSuccess: (next) => {
+      store.sent()
+      // While the agent works the message waits under the box; else its task is what goes on now.
+      if (next !== task.id && task.endedAt !== null) void navigate({ to: '/tasks/$taskId', params: { taskId: next } })
+    },
+  })
+  // An agent that takes words while it works hears them at once; another hears them next.
+  const hears = task.attempts.at(-1)?.takesMessages === true
+  const send = (how: How) => {
+    if (!empty && !isPending) mutate(how)
+  }
+  return { send, sendLikeliest: () => send(hears ? 'now' : 'next'), hears, empty, busy: isPending, error }
 }
 
 function placeholderOf({ endedAt }: TaskView, hears: boolean): string {

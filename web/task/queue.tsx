@@ -19,7 +19,10 @@ export function Queue({ task, hears }: QueueProps) {
   const waiting = (useQuery(messages(task.id)).data ?? []).filter((each) => each.id !== task.id)
   if (waiting.length === 0) return null
   return (
-    <ol aria-label="Waiting messages" className="grid max-h-40 min-w-0 gap-1 overflow-y-auto">
+    <ol
+      aria-label="Waiting messages"
+      className="-m-1 grid max-h-40 min-w-0 grid-cols-[minmax(0,1fr)] gap-1 overflow-y-auto p-1"
+    >
       {waiting.map((each, i) => (
         <Waiting key={each.id} next={each} of={task} hears={hears} place={i + 1} />
       ))}

@@ -34,7 +34,7 @@ function wordFor(task: TaskView, group: BoardGroup): string {
   if (group === 'needs_you' || group === 'in_review') return inWords(group)
   if (task.verdict === 'rejected') return 'rejected'
   if (task.state === 'cancelled' && lastAttempt(task)?.ownership === 'stopping') return 'stopping'
-  return task.state
+  return task.state === 'waiting' && task.held === true ? 'held' : task.state
 }
 
 export function paintOf(standing: Standing, style: Style): (text: string) => string {

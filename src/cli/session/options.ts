@@ -12,6 +12,10 @@ export const continueOptions = [
   { name: 'follow', short: 'f', kind: 'flag', summary: 'Show it as it happens, to its end' },
 ] as const satisfies readonly OptionSpec[]
 
+export const releaseOptions = [
+  { name: 'now', kind: 'flag', summary: 'Say it to the agent at work, where that takes words' },
+] as const satisfies readonly OptionSpec[]
+
 export const sendOptions = [
   { name: 'now', kind: 'flag', summary: 'To the agent at work, where it takes words' },
   { name: 'hold', kind: 'flag', summary: 'Keep it until capstan task release' },

@@ -4,7 +4,7 @@ import { connect } from '../connection.ts'
 import type { Context } from '../context.ts'
 import { standingOf } from '../render/standing.ts'
 import type { Given, none } from '../spec.ts'
-import type { sendOptions } from './options.ts'
+import type { releaseOptions, sendOptions } from './options.ts'
 
 type Plain = Given<typeof none>
 
@@ -18,7 +18,8 @@ export async function sendMessage({ args, options }: Given<typeof sendOptions>, 
   else if (sent.delivered === 'now') terminal.out(`${sent.task.id}  told to the agent at work`)
   else {
     terminal.out(`${sent.task.id}  ${standingOf(sent.task).word}`)
-    terminal.out(`${terminal.style.dim('next:')} capstan task logs ${sent.task.id} -f`)
+    const next = hold ? `release ${sent.task.id}` : `logs ${sent.task.id} -f`
+    terminal.out(`${terminal.style.dim('next:')} capstan task ${next}`)
   }
   return 0
 }
@@ -36,8 +37,14 @@ export function holdTask(given: Plain, context: Context): Promise<number> {
   return setHold(given, context, true)
 }
 
-export function releaseTask(given: Plain, context: Context): Promise<number> {
-  return setHold(given, context, false)
+export async function releaseTask(given: Given<typeof releaseOptions>, context: Context): Promise<number> {
+  const { args, options } = given
+  if (options.now !== true) return setHold({ args, options: {} }, context, false)
+  const client = await connect(context)
+  const said = await client.call('sayMessage', { params: { id: args[0] ?? '' }, body: {}, signal: context.signal })
+  if (context.json) context.terminal.json(said)
+  else context.terminal.out(`${said.task.id}  told to the agent at work`)
+  return 0
 }
 
 async function setHold({ args }: Plain, context: Context, on: boolean): Promise<number> {

@@ -36,7 +36,9 @@ export async function listSessions(_: Plain, context: Context): Promise<number> 
 export async function showSession({ args }: Plain, context: Context): Promise<number> {
   const client = await connect(context)
   const params = { id: args[0] ?? '' }
-  const { items } = await client.call('listMessages', { params, signal: context.signal })
+  const { items } = await client.call('listMessages', { params, signal: context.signal }).catch((error) => {
+    throw unknownHere(error, params.id)
+  })
   const session = await client.call('getSession', { params, signal: context.signal }).catch((error: unknown) => {
     if (items.length > 0 && error instanceof Problem && error.code === 'not_found') return null
     throw error
@@ -60,10 +62,21 @@ export async function showSession({ args }: Plain, context: Context): Promise<nu
 export async function closeSession({ args }: Plain, context: Context): Promise<number> {
   const client = await connect(context)
   const params = { id: args[0] ?? '' }
-  const session = await client.call('closeSession', { params, body: {}, signal: context.signal })
+  const session = await client.call('closeSession', { params, body: {}, signal: context.signal }).catch((error) => {
+    throw unknownHere(error, params.id)
+  })
   if (context.json) context.terminal.json(session)
   else context.terminal.out(`${session.id}  closed`)
   return 0
+}
+
+/** A session is named by any of its tasks, which is no reason to speak of tasks alone. */
+function unknownHere(error: unknown, id: string): unknown {
+  if (!(error instanceof Problem) || error.code !== 'not_found' || !error.detail.includes('no task')) return error
+  return new Problem(
+    'not_found',
+    `there is no session, and no task of one, ${JSON.stringify(id)}; see: capstan session ls`,
+  )
 }
 
 function page(session: SessionView, { terminal, clock }: Context): readonly string[] {

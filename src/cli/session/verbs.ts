@@ -2,7 +2,7 @@
 
 import type { GroupSpec, VerbSpec } from '../spec.ts'
 import { none, verb } from '../spec.ts'
-import { continueOptions, sendOptions } from './options.ts'
+import { continueOptions, releaseOptions, sendOptions } from './options.ts'
 
 const id = { name: 'id', summary: 'The task’s id' } as const
 const anyTask = { name: 'id', summary: 'The id of the session, or of any of its tasks' } as const
@@ -76,10 +76,10 @@ export const continuing: readonly VerbSpec[] = [
   }),
   verb({
     name: 'release',
-    summary: 'Let a held task go',
+    summary: 'Let a held task go, or say a message that waits at once',
     args: [id],
-    options: none,
-    examples: ['capstan task release ID'],
+    options: releaseOptions,
+    examples: ['capstan task release ID', 'capstan task release ID --now'],
     load: async () => (await import('./send.ts')).releaseTask,
   }),
 ]

@@ -155,6 +155,9 @@ function diffOf(block: Json): Json {
   return { path: textOf(block.path), oldText: short(block.oldText), newText: short(block.newText) }
 }
 
+/** Not one that the agent made: a rule would then see the script and approve the program. */
+const systemShell = /^(?:\/(?:usr\/(?:local\/)?)?bin\/)?(?:ba|z|da)?sh$/
+
 /** The shell text, where the call is a command: rules that approve by themselves must see all of it, or nothing. */
 function commandOf(call: Json): string | null {
   const input = objectOf(call.rawInput)
@@ -164,8 +167,7 @@ function commandOf(call: Json): string | null {
   const words = arrayOf(command).map(textOf)
   if (words.length === 0 || words.some((word) => word === null)) return null
   const [shell, flag, script] = words
-  if (words.length === 3 && script && /^(?:\S*\/)?(?:ba|z|da)?sh$/.test(shell ?? '') && /^-l?c$/.test(flag ?? ''))
-    return script
+  if (words.length === 3 && script && systemShell.test(shell ?? '') && /^-l?c$/.test(flag ?? '')) return script
   return words.map((word) => quoted(word ?? '')).join(' ')
 }
 

@@ -54,6 +54,13 @@ export function controlCancel(state: ClaudeState, line: Json): Step | null {
   return { state: without(state, id), events: [], withdrawn: [id] }
 }
 
+/** After its result the CLI gets the end of its input: what it asked cannot be answered any more. */
+export function inputOver(step: Step): Step {
+  const withdrawn = Object.keys(step.state.pending ?? {})
+  const taken = withdrawn.length === 0 ? {} : { withdrawn }
+  return { ...step, state: { ...step.state, pending: {} }, ...taken, endInput: true }
+}
+
 /** What became of an ask, as the CLI wants it. Nothing chosen is a denial. */
 export function answerClaude(state: ClaudeState, answer: Answer): Step {
   const pending = Object.hasOwn(state.pending ?? {}, answer.key) ? state.pending?.[answer.key] : undefined

@@ -1,7 +1,7 @@
 // Claude Code's stream, line by line: system, assistant, user, result, rate_limit_event. What is not known stays raw.
 
 import type { EventBody } from '../../protocol/events.ts'
-import { controlCancel, controlRequest } from './claude-code-ask.ts'
+import { controlCancel, controlRequest, inputOver } from './claude-code-ask.ts'
 import { classOf } from './claude-code-errors.ts'
 import { assistantLine, userLine } from './claude-code-messages.ts'
 import type { ClaudeState } from './claude-code-state.ts'
@@ -33,7 +33,7 @@ function known(state: ClaudeState, message: Json, { autonomy }: Brief): Step | n
       return userLine(state, message)
     case 'result': {
       const step = resultLine(state, message)
-      return autonomy === 'ask' ? { ...step, endInput: true } : step
+      return autonomy === 'ask' ? inputOver(step) : step
     }
     case 'control_request':
       return controlRequest(state, message)

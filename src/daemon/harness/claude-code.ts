@@ -1,6 +1,5 @@
 // Claude Code: `claude -p` with a JSON stream. Facts measured on 2.1.329; docs/harnesses.md lists its lies.
 
-import type { EventBody } from '../../protocol/events.ts'
 import type { HarnessFound } from '../../protocol/fleet.ts'
 import { claudeAccount, claudeCredentials, claudeTokens } from './claude-code-account.ts'
 import { answerClaude, userMessage } from './claude-code-ask.ts'
@@ -102,11 +101,14 @@ function signedIn(host: HostProbe): boolean {
   return account !== null && (account.oauthAccount !== undefined || textOf(account.primaryApiKey) !== null)
 }
 
-/** Only an agent that asks has an input that stays open. */
+const takesNone = 'Claude Code takes words only when it asks.'
+
+/** Only an agent that asks has an input that stays open, until its result. */
 function message(state: ClaudeState, text: string, { autonomy }: Brief): Reduced<ClaudeState> {
-  if (autonomy === 'ask') return { state, events: [], send: [userMessage(text)] }
-  const notice: EventBody = { type: 'notice', level: 'warning', message: 'Claude Code takes words only when it asks.' }
-  return { state, events: [notice], refused: true }
+  const late = state.terminal !== null
+  if (autonomy === 'ask' && !late) return { state, events: [], send: [userMessage(text)] }
+  const why = late ? 'A message was not passed on, because Claude Code has ended its work.' : takesNone
+  return { state, events: [{ type: 'notice', level: 'warning', message: why }], refused: true }
 }
 
 const modes = { full: 'bypassPermissions', edit: 'acceptEdits', ask: 'default' } as const

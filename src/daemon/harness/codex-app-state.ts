@@ -17,6 +17,8 @@ export interface CodexAppState {
   /** The turn at work; null: none, or not named yet. */
   readonly turn: string | null
   readonly model: string | null
+  /** Estimated by the list of prices; null: its price is not known. */
+  readonly costUsd: number | null
   readonly lastText: string | null
   readonly terminal: { readonly ok: true } | Failure | null
   readonly trouble: { readonly class: ErrorClass | null; readonly message: string } | null
@@ -85,6 +87,7 @@ export function initialCodexAppState(): CodexAppState {
     steers: [],
     queue: [],
     spent: [],
+    costUsd: null,
     limits: [],
     stderr: '',
   }

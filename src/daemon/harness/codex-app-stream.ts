@@ -51,7 +51,7 @@ export function reduceCodexApp(state: CodexAppState, line: Line, brief: Brief): 
 function received(state: CodexAppState, message: Exclude<RpcMessage, { kind: 'request' }>, brief: Brief): Step | null {
   switch (message.kind) {
     case 'notification':
-      return notified(state, message.method, message.params)
+      return notified(state, message, brief)
     case 'result':
       return (
         steered(state, message.id, true) ??
@@ -107,7 +107,11 @@ function refused(state: CodexAppState, error: RpcError): Step {
   return failed(state, failureOf(kind, `Codex ${what[state.phase]}: ${words}`))
 }
 
-function notified(state: CodexAppState, method: string, params: Json): Step | null {
+function notified(
+  state: CodexAppState,
+  { method, params }: { readonly method: string; readonly params: Json },
+  brief: Brief,
+): Step | null {
   if (state.phase === 'over') return quiet.has(method) ? { state, events: [] } : null
   switch (method) {
     case 'item/started':
@@ -123,7 +127,7 @@ function notified(state: CodexAppState, method: string, params: Json): Step | nu
     case 'error':
       return errorNotice(state, params)
     case 'thread/tokenUsage/updated':
-      return tokensNotice(state, params)
+      return tokensNotice(state, params, brief)
     case 'account/rateLimits/updated':
       return limitsNotice(state, params)
     case 'serverRequest/resolved':

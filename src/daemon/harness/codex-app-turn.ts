@@ -1,5 +1,6 @@
 // How a turn of Codex's app-server fares and ends: errors, tokens, limits, its last word.
 
+import { estimateCost } from '../../core/price.ts'
 import type { EventBody } from '../../protocol/events.ts'
 import type { CodexAppState, Limit } from './codex-app-state.ts'
 import { difference, spentUsage, tokensOf } from './codex-app-state.ts'
@@ -126,7 +127,7 @@ export function errorNotice(state: CodexAppState, params: Json): Step | null {
 }
 
 /** The totals are the thread's, so what a resumed one had before its first answer here is taken off. */
-export function tokensNotice(state: CodexAppState, params: Json): Step | null {
+export function tokensNotice(state: CodexAppState, params: Json, brief: Brief): Step | null {
   const thread = textOf(params.threadId)?.slice(0, 200) ?? null
   const told = objectOf(params.tokenUsage)
   const total = objectOf(told?.total)
@@ -141,10 +142,12 @@ export function tokensNotice(state: CodexAppState, params: Json): Step | null {
   const next = { ...state, spent: [...others, { thread, before, now }].slice(-32) }
   const usage = spentUsage(next)
   const isSame = JSON.stringify(usage) === JSON.stringify(spentUsage(state))
-  return {
-    state: next,
-    events: usage === null || isNoUsage(usage) || isSame ? [] : [{ type: 'usage', usage, costUsd: null }],
-  }
+  if (usage === null || isNoUsage(usage) || isSame) return { state: next, events: [] }
+  const model = state.model ?? brief.model
+  const costUsd = model === null ? null : estimateCost(model, usage, brief.prices)
+  // The tokens are exact; the cost comes from a list of prices.
+  const estimate = costUsd === null ? {} : { estimate: true }
+  return { state: { ...next, costUsd }, events: [{ type: 'usage', usage, costUsd, ...estimate }] }
 }
 
 /** A rolling update leaves out what did not change. */
@@ -171,7 +174,7 @@ function resetOf(state: CodexAppState): number | null {
 /** Pure. The turn's end decides; an end without it is a crash, whatever the exit code. */
 export function finishCodexApp(state: CodexAppState, exit: ExitFacts): Verdict {
   const { model, thread, lastText, terminal, stderr } = state
-  const summary = { usage: spentUsage(state), costUsd: null, model, sessionRef: thread, lastText }
+  const summary = { usage: spentUsage(state), costUsd: state.costUsd, model, sessionRef: thread, lastText }
   if (terminal === null) return { ...summary, ...crashOf('Codex', exit, stderr) }
   if (terminal.ok || terminal.reason !== 'quota' || terminal.resetAt !== null) return { ...summary, ...terminal }
   return { ...summary, ...terminal, resetAt: resetTime(terminal.detail, exit.at ?? null) }

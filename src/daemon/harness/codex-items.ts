@@ -117,11 +117,17 @@ function outputOf(item: Json): string {
     .join('\n')
 }
 
-/** `/bin/bash -lc "make test"` → `make test`. */
+/** One word after the flag, as a shell would quote it: plain, in double quotes, or in single ones with `'"'"'` or `'\''` for each inside. */
+const wrapped =
+  /^(?:\/(?:usr\/(?:local\/)?)?bin\/)?(?:ba|z|da)?sh -l?c ([\w@%+=:,./-]+|"(?:[^"\\$`]|\\["\\$`])*"|'(?:[^']|'"'"'|'\\'')*')$/
+
+/**
+ * `/bin/bash -lc "make test"` → `make test`. Only a shell of the system with one script and nothing behind it: rules that approve by themselves see the
+ * result, and a `sh` of the agent's own, or `sh -c deploy --dry-run` (which runs `deploy` alone), is not the command that it seems to hold.
+ */
 export function withoutShell(command: string): string {
-  const [, quoted] = /^\S*(?:ba|z|da)?sh -l?c (.+)$/s.exec(command) ?? []
-  if (quoted === undefined) return command
-  const [, quote, inner] = /^(["'])(.*)\1$/s.exec(quoted) ?? []
-  if (inner === undefined) return quoted
-  return quote === '"' ? inner.replace(/\\(["\\$`])/g, '$1') : inner.replaceAll(`'"'"'`, "'").replaceAll("'\\''", "'")
+  const [, script] = wrapped.exec(command) ?? []
+  if (script === undefined) return command
+  if (script.startsWith('"')) return script.slice(1, -1).replace(/\\(["\\$`])/g, '$1')
+  return script.startsWith("'") ? script.slice(1, -1).replace(/'"'"'|'\\''/g, "'") : script
 }

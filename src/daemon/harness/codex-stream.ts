@@ -39,11 +39,14 @@ export function initialCodexState(): CodexState {
   }
 }
 
-export function reduceCodex(state: CodexState, line: Line, brief: Pick<Brief, 'model'>): Step {
+/** What a turn's cost is estimated by. */
+type Priced = Pick<Brief, 'model' | 'prices'>
+
+export function reduceCodex(state: CodexState, line: Line, brief: Priced): Step {
   if (line.text.trim() === '') return { state, events: [] }
   if (line.stream === 'stderr') return stderrLine(state, line)
   const message = parseObject(line.text)
-  const step = message === null ? null : known(state, message, brief.model)
+  const step = message === null ? null : known(state, message, brief)
   return step ?? { state, events: [raw(line)] }
 }
 
@@ -59,7 +62,7 @@ export function helperWarning(text: string): readonly EventBody[] {
   return [{ type: 'notice', level: 'warning', message }]
 }
 
-function known(state: CodexState, message: Json, model: string | null): Step | null {
+function known(state: CodexState, message: Json, brief: Priced): Step | null {
   switch (message.type) {
     case 'thread.started':
       return { state: { ...state, session: sessionOf(message.thread_id) ?? state.session }, events: [] }
@@ -72,7 +75,7 @@ function known(state: CodexState, message: Json, model: string | null): Step | n
     case 'error':
       return errorLine(state, oneLine(textOf(message.message) ?? 'error', 500))
     case 'turn.completed':
-      return turnCompleted(state, message, model)
+      return turnCompleted(state, message, brief)
     case 'turn.failed':
       return turnFailed(state, message)
     default:
@@ -107,10 +110,10 @@ function errorLine(state: CodexState, words: string): Step {
 }
 
 /** `input_tokens` includes `cached_input_tokens`. The totals are the thread's: a resumed one counts its earlier runs too (measured). */
-function turnCompleted(state: CodexState, message: Json, model: string | null): Step {
+function turnCompleted(state: CodexState, message: Json, { model, prices }: Priced): Step {
   const told = objectOf(message.usage)
   const usage = told === null ? state.usage : usageOf(told)
-  const costUsd = usage === null || model === null ? null : estimateCost(model, usage)
+  const costUsd = usage === null || model === null ? null : estimateCost(model, usage, prices)
   const estimate = costUsd === null ? {} : { estimate: true }
   const costs: readonly EventBody[] = usage === null ? [] : [{ type: 'usage', usage, costUsd, ...estimate }]
   return {

@@ -15,7 +15,7 @@ const settings = z.strictObject({
 })
 type Settings = z.infer<typeof settings>
 
-const fields = ['prompt', 'promptFile', 'cwd', 'model', 'sessionId'] as const
+const fields = ['prompt', 'promptFile', 'cwd', 'model', 'sessionId', 'mcpConfig'] as const
 type Field = (typeof fields)[number]
 const fieldPattern = /(?<!\$)\{([A-Za-z]+)\}/g
 
@@ -77,6 +77,7 @@ function launch(name: string, config: Settings, input: RunInput): Launch {
     cwd: input.cwd,
     model: input.model,
     sessionId: input.sessionRef,
+    mcpConfig: input.mcp === null ? null : (input.env.CAPSTAN_MCP_CONFIG ?? null),
   }
   const args = filled(config.args, values)
   if (args.some((arg) => Buffer.byteLength(arg) > maxArgument)) {

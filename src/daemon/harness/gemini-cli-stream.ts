@@ -39,7 +39,7 @@ function known(state: GeminiState, line: Json, brief: Brief): Step | null {
     case 'error':
       return errorLine(state, line)
     case 'result':
-      return withFlush(state, (flushed) => resultLine(flushed, line))
+      return withFlush(state, (flushed) => resultLine(flushed, line, brief))
     default:
       return null
   }

@@ -1,5 +1,6 @@
 // How a run of Gemini CLI ended: its result line, and the verdict when the process is gone.
 
+import type { PriceTable } from '../../core/price.ts'
 import { estimateCost } from '../../core/price.ts'
 import type { EventBody, Usage } from '../../protocol/events.ts'
 import { apiError } from './api-error.ts'
@@ -8,13 +9,13 @@ import { exitWords, failureOf, lastWordsFailure } from './failure.ts'
 import type { GeminiState } from './gemini-cli-state.ts'
 import type { Json } from './json.ts'
 import { countOf, objectOf, textOf } from './json.ts'
-import type { ExitFacts, Failure, Reduced, Verdict } from './port.ts'
+import type { Brief, ExitFacts, Failure, Reduced, Verdict } from './port.ts'
 import { resetTime } from './reset-time.ts'
 import { addUsage, isNoUsage, noUsage } from './usage.ts'
 
 /** The terminal line. Its `error.type` is always `unknown`: only the words tell what happened. */
-export function resultLine(state: GeminiState, line: Json): Reduced<GeminiState> {
-  const spent = spentOf(objectOf(line.stats))
+export function resultLine(state: GeminiState, line: Json, { prices }: Brief): Reduced<GeminiState> {
+  const spent = spentOf(objectOf(line.stats), prices)
   const terminal = line.status === 'success' ? (state.stopped ?? ({ ok: true } as const)) : failed(state, line)
   const next = { ...state, terminal, usage: spent.usage, costUsd: spent.costUsd, model: spent.model ?? state.model }
   const events: EventBody[] = []
@@ -36,14 +37,14 @@ interface Spent {
 }
 
 /** `input_tokens` includes the cached ones. Each model (a small one routes) has its own price; one unknown price leaves the sum unknown. */
-function spentOf(stats: Json | null): Spent {
+function spentOf(stats: Json | null, prices: PriceTable | undefined): Spent {
   if (stats === null) return { usage: null, costUsd: null, model: null }
   const models = Object.entries(objectOf(stats.models) ?? {}).slice(0, 50)
   const spent = models.map(([name, own]) => ({ name: name.slice(0, 200), usage: usageOf(objectOf(own) ?? {}) }))
   const used = spent.filter(({ usage }) => !isNoUsage(usage))
   const total = used.reduce((sum, { usage }) => addUsage(sum, usage), noUsage)
   const whole = used.length === 0 ? usageOf(stats) : total
-  const costs = used.map(({ name, usage }) => estimateCost(name, usage))
+  const costs = used.map(({ name, usage }) => estimateCost(name, usage, prices))
   const isKnown = costs.length > 0 && costs.every((cost) => cost !== null)
   const [most] = used.toSorted((a, b) => b.usage.outputTokens - a.usage.outputTokens)
   return {

@@ -5,6 +5,7 @@ import { keyAccount } from './account.ts'
 import { detectProgram } from './detect.ts'
 import { instructionsFile, skillFiles, untuned } from './given.ts'
 import { interruptTwice, promptByFile } from './interactive.ts'
+import { parseObject } from './json.ts'
 import { piFolder, piMoreEnv, piPassEnv, piSignIn, piTokens } from './pi-credentials.ts'
 import type { PiState } from './pi-state.ts'
 import { initialPiState } from './pi-state.ts'
@@ -33,6 +34,7 @@ export const pi: Harness<PiState> = {
   reduce: reducePi,
   sessionFiles,
   sessionRoot,
+  movedSession,
   finish: finishPi,
 }
 
@@ -96,6 +98,13 @@ function tunedArgs({ given: { tuning } }: RunInput): readonly string[] {
     ...(provider === undefined ? [] : ['--provider', provider]),
     ...(thinkingLevel === undefined ? [] : ['--thinking', thinkingLevel]),
   ]
+}
+
+/** Its first line names the folder, which must be there: else Pi exits with 1. */
+function movedSession(text: string, { cwd }: { readonly cwd: string }): string {
+  const end = text.indexOf('\n')
+  const head = parseObject(end < 0 ? text : text.slice(0, end))
+  return head?.type === 'session' ? `${JSON.stringify({ ...head, cwd })}${end < 0 ? '' : text.slice(end)}` : text
 }
 
 function sessionRoot(host: Pick<HostProbe, 'env'>, { cwd }: { readonly cwd: string }): string {

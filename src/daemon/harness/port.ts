@@ -1,5 +1,6 @@
 // What Capstan must know of an agent CLI: how to find it, start it, read it, and tell whether it succeeded. One file per CLI implements this.
 
+import type { PriceTable } from '../../core/price.ts'
 import type { AttemptReason } from '../../core/reason.ts'
 import type { ErrorClass, EventBody, Usage } from '../../protocol/events.ts'
 import type { HarnessFound } from '../../protocol/fleet.ts'
@@ -31,6 +32,8 @@ export interface RunInput {
   readonly sessionRef: string | null
   /** False: what configures the CLI in the repository (hooks, servers, permissions) must not count, since the host's owner did not trust it. */
   readonly trusted: boolean
+  /** What tokens cost the host's owner, for CLIs that tell tokens only; before the list of `core/price.ts`. */
+  readonly prices?: PriceTable | undefined
   /** True when the run's user is root: some CLIs need a switch then. */
   readonly asRoot: boolean
   readonly env: Readonly<Record<string, string | undefined>>
@@ -69,7 +72,7 @@ export interface McpBridge {
 /** What a reducer may know of its run. The same after a restart of the daemon, so that a replay gives the same. */
 export type Brief = Pick<
   RunInput,
-  'prompt' | 'cwd' | 'model' | 'autonomy' | 'maxTurns' | 'sessionRef' | 'trusted' | 'mcp'
+  'prompt' | 'cwd' | 'model' | 'autonomy' | 'maxTurns' | 'sessionRef' | 'trusted' | 'mcp' | 'prices'
 >
 
 export interface Launch {
@@ -261,5 +264,7 @@ export interface Harness<S = unknown> {
   sessionFiles?(host: HostProbe, session: { readonly ref: string; readonly cwd: string }): readonly string[]
   /** The folder they lie in, for CLIs whose conversations can be carried to another folder or host as files of lines; else absent. */
   sessionRoot?(host: HostProbe, run: { readonly cwd: string }): string
+  /** A session file as it must read in another folder, for CLIs that refuse one whose folder is gone. Without it: as it is. */
+  movedSession?(text: string, run: { readonly cwd: string }): string
   finish(state: S, exit: ExitFacts): Verdict
 }

@@ -12,6 +12,8 @@ import type { Env } from '../../lib/env.ts'
 import type { ExecResult, RunUser } from '../../lib/exec.ts'
 import { exec } from '../../lib/exec.ts'
 import type { Redactor } from '../../lib/redact.ts'
+import { exactLine } from '../harness/cut.ts'
+import { hostVariables } from '../harness/environment.ts'
 import type { Ask } from '../harness/port.ts'
 import type { Calls } from '../journal/calls.ts'
 import { Allowance } from '../mcp/allowance.ts'
@@ -77,6 +79,8 @@ export const hostExecInput = z.strictObject({
 })
 
 const timeoutMs = 600_000
+/** Of the words in the transcript; the request has them all. */
+const maxLine = 4_096
 const maxOutput = 65_536
 /** By rules, at once and then each second; what a person allows is not counted. */
 const pace = { most: 20, perSecond: 0.2 }
@@ -136,8 +140,12 @@ export class HostExec {
       const ran = await this.#run(task, program)
       const answer = { ...ran, allowedBy }
       const where = task.folder === this.#parts.workspace.path ? '' : ` in ${task.folder}`
-      const message = `ran on the host: ${shown(task.argv)}${where}: ${endOf(ran)}; allowed by ${allowedBy}`
-      this.#parts.own({ events: [{ type: 'notice', message }], call: { key: `${task.id} done`, answer } })
+      const message = exactLine(`ran on the host: ${shown(task.argv)}${where}`, maxLine)
+      const end = `: ${endOf(ran)}; allowed by ${allowedBy}`
+      this.#parts.own({
+        events: [{ type: 'notice', message: `${message}${end}` }],
+        call: { key: `${task.id} done`, answer },
+      })
       return answer
     })
   }
@@ -161,7 +169,7 @@ export class HostExec {
     if (argv.some((word) => redact(word) !== word))
       throw new Problem('not_on_host', 'one of the arguments holds a secret, and arguments are everybody’s to read')
     if (isDefended(name)) checkWords(argv, name === 'git' ? (await readyMirror(workspace, signal)).remotes : [])
-    return findProgram(name, host.PATH ?? '', [workspace.path, workspace.root ?? workspace.path, runDir])
+    return findProgram(name, hostVariables(host).PATH ?? '', [workspace.path, workspace.root ?? workspace.path, runDir])
   }
 
   /** Who or what allowed it. Throws `not_on_host` when nobody did. */

@@ -70,8 +70,9 @@ const steps = [
      answer     TEXT NOT NULL,
      UNIQUE (attempt_id, key)
    ) STRICT;`,
-  // What was said, until the agent has surely read it; late: it came after the agent's last word.
+  // What was said while the agent works, and how much of its output (bytes) was read by then; late: it came after the agent's last word.
   `ALTER TABLE heard ADD COLUMN text TEXT;
+   ALTER TABLE heard ADD COLUMN at INTEGER;
    ALTER TABLE heard ADD COLUMN late INTEGER NOT NULL DEFAULT 0;`,
 ]
 

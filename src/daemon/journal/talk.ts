@@ -43,6 +43,8 @@ export interface OpenAsk {
 export interface Words {
   readonly seq: number
   readonly text: string
+  /** How much of the agent's output was read by then, bytes. */
+  readonly at: number
 }
 
 /** Numbers outlive their run: the server may send one again whose acknowledgement it did not hear. */
@@ -132,15 +134,17 @@ export class Talk {
     return row === undefined ? null : row.late === 1 ? 'late' : 'taken'
   }
 
-  hear(attemptId: string, { seq, text }: Pick<Words, 'seq' | 'text'>, became: 'taken' | 'late'): void {
+  hear(attemptId: string, { seq, text, at }: Words, became: 'taken' | 'late'): void {
     const late = became === 'late' ? 1 : 0
-    this.#statements.hear.run(attemptId, seq, late === 1 ? null : text, late)
+    this.#statements.hear.run(attemptId, seq, late === 1 ? null : text, at, late)
     this.#statements.pruneHeard.run(rememberedWords)
   }
 
   /** What the agent was given while it worked, oldest first. */
   words(attemptId: string): readonly Words[] {
-    return this.#statements.words.all(attemptId).map(({ seq, text }) => ({ seq: Number(seq), text: String(text) }))
+    return this.#statements.words
+      .all(attemptId)
+      .map(({ seq, text, at }) => ({ seq: Number(seq), text: String(text), at: Number(at) }))
   }
 
   forget(attemptId: string): void {
@@ -167,9 +171,9 @@ function prepare(db: DatabaseSync) {
     overdue: sql(`SELECT attempt_id AS attemptId, request_id AS requestId FROM asks WHERE request_id IS NOT NULL
       AND json_extract(doc, '$.open.until') + min(?, json_extract(doc, '$.open.sent.openForMs')) <= ?`),
     heard: sql('SELECT late FROM heard WHERE attempt_id = ? AND seq = ?'),
-    hear: sql('INSERT INTO heard (attempt_id, seq, text, late) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING'),
+    hear: sql('INSERT INTO heard (attempt_id, seq, text, at, late) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING'),
     pruneHeard: sql('DELETE FROM heard WHERE rowid <= (SELECT max(rowid) FROM heard) - ?'),
-    words: sql('SELECT seq, text FROM heard WHERE attempt_id = ? AND text IS NOT NULL ORDER BY rowid'),
+    words: sql('SELECT seq, text, at FROM heard WHERE attempt_id = ? AND text IS NOT NULL ORDER BY rowid'),
     forgetWords: sql('UPDATE heard SET text = NULL WHERE attempt_id = ?'),
     forget: ['inputs', 'asks'].map((table) => sql(`DELETE FROM ${table} WHERE attempt_id = ?`)),
   }

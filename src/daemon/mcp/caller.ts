@@ -23,7 +23,8 @@ const refusedCode = 126
 const me = randomUUID()
 let waitMs = firstWaitMs
 let absences = 0
-let lost = performance.now()
+/** Since a daemon was heard, ms. */
+let waited = 0
 let over = false
 
 if (use === 'host-exec' && (args.length === 0 || args[0] === '--help')) {
@@ -67,12 +68,9 @@ function connect(): void {
   socket.on('error', () => {}) // 'close' follows
   socket.on('close', () => {
     if (over) return
-    if (admitted) {
-      lost = performance.now()
-      waitMs = firstWaitMs
-    }
-    if (performance.now() - lost > patienceMs)
-      fail(`the daemon of this host did not come back within ${patienceMs / 60_000} min`)
+    if (admitted) [waited, waitMs] = [0, firstWaitMs]
+    if (waited > patienceMs) fail(`the daemon of this host did not come back within ${patienceMs / 60_000} min`)
+    waited += waitMs
     setTimeout(connect, waitMs)
     waitMs = Math.min(waitMs * 2, longestWaitMs)
   })

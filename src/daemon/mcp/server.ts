@@ -68,7 +68,7 @@ export class RunServer implements AsyncDisposable {
   /** Listens for bridges; those of an earlier start of the daemon come by themselves. */
   async open(): Promise<void> {
     const { socket } = layOut(this.#parts.runDir, this.#token, this.#parts.user)
-    rmSync(socket, { force: true }) // of the start before
+    rmSync(socket, { recursive: true, force: true }) // of the start before, or what the agent put in its place
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject)
       this.#server.listen(socket, resolve)

@@ -32,7 +32,9 @@ export class Signatures {
   /** Throws Problem for what is not signed. */
   async sign({ input: given, signal }: Omit<PlainCall, 'key'>): Promise<Signed> {
     if (this.#signer === null) throw new Problem('not_on_host', 'the identity of this host has no key to sign with')
-    const { payload } = input.parse(given)
+    const read = input.safeParse(given)
+    if (!read.success) throw new Problem('invalid_request', 'a payload in base64 is needed')
+    const { payload } = read.data
     await this.#clock.sleep(this.#pace.debtMs(1), signal)
     const signed = await sign(this.#signer, Buffer.from(payload, 'base64'), signal)
     if (signed.foreign !== null) this.#tell(signed.foreign)

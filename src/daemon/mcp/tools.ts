@@ -165,7 +165,7 @@ export class RunTools {
     if (createTask === null)
       throw new Problem(
         'policy_refused',
-        "the host's policy.toml says allowTaskCreate = false; go on without another task",
+        "the host's policy.toml does not say allowTaskCreate = true, or says that words of agents stay here (upload.events); go on without another task",
       )
     const task = checked(agentTaskCreate, input, 'task_create')
     const { attemptId, epoch } = assignment

@@ -17,7 +17,6 @@ import { follow } from '../journal/follow.ts'
 import { outputWords } from '../mcp/output-words.ts'
 import { bridgeOf, placeOf, readableOf } from '../mcp/place.ts'
 import { commandFolder } from '../mcp/programs.ts'
-import type { ToolsHost } from '../mcp/serve-tools.ts'
 import { serveTools } from '../mcp/serve-tools.ts'
 import type { Resumed } from '../session/resume.ts'
 import { withGitConfig } from '../signing/given.ts'
@@ -101,11 +100,11 @@ export async function startAgent(
   mkdirSync(runDir, { recursive: true, mode: 0o700 })
   const promptFile = join(runDir, 'prompt')
   const given = givenOf(assignment, start)
-  const brief = briefOf(assignment, start, deps.tools)
+  const brief = briefOf(assignment, start, deps)
   writeFileSync(promptFile, brief.prompt, { mode: 0o600 })
   chmodSync(promptFile, 0o600)
   const filesDir = join(runDir, 'files')
-  const signing = await layOutTools(deps, assignment, runDir)
+  const laidOut = await layOutTools(deps, assignment, runDir)
   const launch = harness.launch({
     ...brief,
     promptFile,
@@ -117,7 +116,7 @@ export async function startAgent(
   writeFiles(filesDir, launch.files ?? [])
   const { attemptId, task } = assignment
   try {
-    const env = withGitConfig(environmentOf(deps, start, launch.env), signing.config)
+    const env = withGitConfig(environmentOf(deps, start, launch.env), laidOut.config)
     const [program] = launch.argv
     checkProgram(program, env.PATH ?? '', start.cwd)
     const box = boxFor(deps, start, {
@@ -155,7 +154,7 @@ export async function startAgent(
         ...launch.notHonoured,
         ...given.notHonoured,
         ...unmeasured(assignment, harness),
-        ...(signing.problem === null ? [] : [signing.problem]),
+        ...laidOut.problems,
         ...(box?.notices ?? []),
       ],
     }
@@ -174,11 +173,17 @@ function longerLease(deps: RunDeps, { profile }: Assignment): number {
 /** What a server gives when nobody asks, ms. */
 const serverLeaseMs = 90_000
 
-/** Budgets that cannot be held, because nobody tells how much of them is used. */
-function unmeasured({ task }: Assignment, { name }: Harness): readonly string[] {
-  const { maxTokens, maxCostUsd, maxBashTimeouts } = task.budgets
+/** Budgets that cannot be held, because nobody tells how much of them is used, and a workspace that the profile would not have chosen. */
+export function unmeasured({ task, profile }: Assignment, { name }: Pick<Harness, 'name'>): readonly string[] {
+  const { maxTokens, maxCostUsd } = task.budgets
+  const maxBashTimeouts = task.budgets.maxBashTimeouts ?? profile?.settings.maxBashTimeouts
   const blind = task.interactive === true && (maxTokens ?? maxCostUsd) !== undefined
+  const modes = profile?.settings.workspaceModes
+  const { mode } = task.workspace
+  const other =
+    modes === undefined || modes.includes(mode) ? null : `its mode ${mode} was chosen before the profile was`
   return [
+    ...(other === null ? [] : [`workspaceModes ${modes?.join(', ')}: ${other}`]),
     ...(maxBashTimeouts === undefined ? [] : [`maxBashTimeouts: ${name} does not report commands that timed out`]),
     ...(blind ? ['maxTokens and maxCostUsd: what an agent in a terminal uses is not known'] : []),
   ]
@@ -190,7 +195,7 @@ type Briefed = Pick<AgentStart, 'cwd' | 'runDir' | 'harness'> & {
   readonly held?: Held | null | undefined
 }
 
-function briefOf(assignment: Assignment, run: Briefed, tools: ToolsHost | undefined): Brief {
+function briefOf(assignment: Assignment, run: Briefed, { tools, prices }: Pick<RunDeps, 'tools' | 'prices'>): Brief {
   const { task, profile } = assignment
   const { cwd, runDir, harness, resumed, held } = run
   const { before, after } = givenOf(assignment, run)
@@ -204,6 +209,7 @@ function briefOf(assignment: Assignment, run: Briefed, tools: ToolsHost | undefi
     sessionRef: resumed?.sessionRef ?? null,
     trusted: held == null,
     mcp: tools === undefined ? null : bridgeOf(runDir),
+    prices,
   }
 }
 
@@ -277,7 +283,7 @@ export async function followAgent(deps: RunDeps, following: Following): Promise<
   const { assignment, harness, runDir } = following
   let tally = nothingUsed
   const redact = redactorOf(deps, following)
-  const brief = briefOf(assignment, following, deps.tools)
+  const brief = briefOf(assignment, following, deps)
   const talk = new Conversation(deps, {
     assignment,
     runDir,

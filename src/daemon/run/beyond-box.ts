@@ -19,15 +19,24 @@ export function signerFor({ author, env }: Pick<RunDeps, 'author' | 'env'>): Sig
   return signerOf(author, env)
 }
 
-/** What the run's programs and its agent's CLI find of its MCP server, and what its git is told so that it signs. */
-export async function layOutTools(deps: RunDeps, assignment: Assignment, runDir: string): Promise<SigningGiven> {
-  const { tools, sandbox } = deps
-  if (tools === undefined) return { config: [], problem: null }
+export interface LaidOut {
+  /** What the run's git is told so that it signs. */
+  readonly config: SigningGiven['config']
+  /** What was asked and is not done, in sentences. */
+  readonly problems: readonly string[]
+}
+
+/** Writes what the run's programs and its agent's CLI find of its MCP server. */
+export async function layOutTools(deps: RunDeps, assignment: Assignment, runDir: string): Promise<LaidOut> {
+  const { tools, sandbox, policy } = deps
+  if (tools === undefined) return { config: [], problems: [] }
   layOut(runDir, tokenOf(tools.key, assignment.attemptId), sandbox.user)
   const signing = await signingGiven(signerFor(deps), runDir)
   const programs = { sign: signing.config.length > 0, hostExec: hasHostExec(deps, assignment) }
   layOutPrograms(runDir, programs, sandbox.user)
-  return signing
+  const forbidden = sandboxOf(assignment)?.hostExec !== undefined && policy.hostExec.length === 0
+  const problems = [signing.problem, forbidden ? "sandbox.hostExec: the host's policy.toml says hostExec = []" : null]
+  return { config: signing.config, problems: problems.filter((each) => each !== null) }
 }
 
 interface HostExecRun {

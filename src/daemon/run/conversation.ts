@@ -212,13 +212,14 @@ export class Conversation {
     this.#commit(step, step.events, {})
   }
 
-  /** Words that the adapter still holds, with the numbers they came under. */
+  /** Words that the adapter still holds, and those after which the agent said nothing any more. */
   #unread(): readonly Words[] {
     const given = [...this.#deps.journal.talk.words(this.#in.assignment.attemptId)]
-    return (this.#in.harness.unread?.(this.#parser) ?? []).flatMap((text) => {
+    const held = (this.#in.harness.unread?.(this.#parser) ?? []).flatMap((text) => {
       const at = given.findLastIndex((words) => words.text === text)
       return at === -1 ? [] : given.splice(at, 1)
     })
+    return [...held, ...given.filter(({ at }) => at >= this.#reached.stdout)]
   }
 
   #answer(asked: Asked, given: Given & { readonly kind: 'answer' }, step: Step): void {
@@ -315,7 +316,8 @@ export class Conversation {
     journal.transaction(() => {
       journal.commitLines({ attemptId, offsets, parserState: this.#parser, events, at })
       this.#keep(step)
-      if (given?.kind === 'message') journal.talk.hear(attemptId, given, step.late === true ? 'late' : 'taken')
+      if (given?.kind === 'message')
+        journal.talk.hear(attemptId, { ...given, at: offsets.stdout }, step.late === true ? 'late' : 'taken')
       for (const { kind, body } of step.reports) journal.outbox.add(attemptId, kind, body, at)
     })
     this.#committedAt = offsets

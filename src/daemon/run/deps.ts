@@ -1,6 +1,7 @@
 // What a run is given: the daemon's parts, each made once in daemon.ts.
 
 import type { Clock } from '../../core/clock.ts'
+import type { PriceTable } from '../../core/price.ts'
 import type { Env } from '../../lib/env.ts'
 import type { GitAuthor } from '../../lib/git.ts'
 import type { Log } from '../../lib/log.ts'
@@ -31,6 +32,8 @@ export interface RunDeps {
   /** Same, as name and value. */
   secrets(): Readonly<Record<string, string>>
   readonly policy: Policy
+  /** What tokens cost the host's owner; without them the list of `core/price.ts` counts alone. */
+  readonly prices?: PriceTable
   /** Who commits what an agent left uncommitted. */
   readonly author: GitAuthor
   /** Agents commit as that author too, because the host's identity names one. */

@@ -12,7 +12,8 @@ import { RunRefused } from './refused.ts'
 
 /** The adapter as it is for an interactive run: its output is a screen and says nothing. Null: the CLI has no such form. */
 export function interactiveForm(harness: Harness): Harness | null {
-  const { interactive, answer: _answer, message: _message, cancel: _cancel, ...rest } = harness
+  // What works on the parser's state goes: here there is none.
+  const { interactive, answer: _answer, message: _message, cancel: _cancel, unread: _unread, ...rest } = harness
   if (interactive === undefined) return null
   return {
     ...rest,

@@ -6,6 +6,7 @@ import { gunzipSync, gzipSync } from 'node:zlib'
 import { z } from 'zod'
 import { Problem } from '../../core/problem.ts'
 import { writeFileAtomic } from '../../lib/atomic-file.ts'
+import { messageOf } from '../../lib/error-text.ts'
 import type { RunUser } from '../../lib/exec.ts'
 import { plainSize, readPlain } from '../../lib/plain-file.ts'
 import { makeAs } from '../sandbox/homes.ts'
@@ -60,15 +61,27 @@ export function pack(bundle: Bundle): Uint8Array {
 
 /** Throws Problem `invalid_request` for bytes that are no bundle, or one of a newer version. */
 export function unpack(bytes: Uint8Array): Bundle {
+  const read = opened(bytes)
+  const version = typeof read === 'object' && read !== null && 'version' in read ? read.version : null
+  if (typeof version === 'number' && version !== 1)
+    throw unreadable(`it has the form ${version}, and this daemon knows the form 1: update Capstan on this host`)
+  const { success, data: bundle } = bundleShape.safeParse(read)
+  if (!success) throw unreadable('it holds something else than files of a conversation')
+  const strange = bundle.files.find(({ name }) => !safeName.test(name))
+  if (strange !== undefined) throw unreadable(`it names the file ${JSON.stringify(strange.name)}`)
+  return bundle
+}
+
+function opened(bytes: Uint8Array): unknown {
   try {
-    const bundle = bundleShape.parse(JSON.parse(gunzipSync(bytes, { maxOutputLength: 2 * maxBundleBytes }).toString()))
-    const strange = bundle.files.find(({ name }) => !safeName.test(name))
-    if (strange !== undefined) throw new Error(`the file name ${JSON.stringify(strange.name)}`)
-    return bundle
+    return JSON.parse(gunzipSync(bytes, { maxOutputLength: 2 * maxBundleBytes }).toString())
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message.split('\n')[0] : String(cause)
-    throw new Problem('invalid_request', `the kept conversation cannot be read: ${why}`, { cause })
+    throw unreadable(`it is damaged (${messageOf(cause).split('\n')[0]})`, cause)
   }
+}
+
+function unreadable(why: string, cause?: unknown): Problem {
+  return new Problem('invalid_request', `the kept conversation cannot be read: ${why}`, { cause })
 }
 
 /** The same conversation under another id: whoever goes on with the copy leaves the first as it is. */

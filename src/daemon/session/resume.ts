@@ -88,8 +88,14 @@ async function conversation(input: ResumeInput): Promise<{ readonly ref: string 
   const bundle = (before === null ? null : bundleOf(harness, { ref, before, files })) ?? (await fetched(input))
   if (typeof bundle === 'string') return bundle
   const own = mode === 'fork' ? copied(bundle, randomUUID()) : bundle
-  writeBundle(own, root, input.user ?? null)
+  writeBundle(moved(own, input), root, input.user ?? null)
   return { ref: own.ref }
+}
+
+function moved(bundle: Bundle, { harness, cwd }: ResumeInput): Bundle {
+  const { movedSession } = harness
+  if (movedSession === undefined) return bundle
+  return { ...bundle, files: bundle.files.map(({ name, text }) => ({ name, text: movedSession(text, { cwd }) })) }
 }
 
 /** Where the earlier agent worked, and where its conversation lies. */

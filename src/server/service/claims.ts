@@ -8,6 +8,7 @@ import type { Continuation } from '../../protocol/session.ts'
 import type { TaskRecord } from '../../store/port.ts'
 import { getTask } from '../../store/tasks.ts'
 import type { Plane } from '../plane.ts'
+import { taskTimeouts } from '../settings.ts'
 import { viewTask } from './task-view.ts'
 
 /** Throws `unknown_task` or `invalid_state` for a task that nobody can claim any more: a claim of it would wait for nothing. */
@@ -15,6 +16,16 @@ export async function requireUnended({ store }: Plane, teamId: string, taskId: s
   const record = await store.read((tx) => getTask(tx, teamId, taskId))
   if (record === null) throw new Problem('unknown_task', `there is no task ${JSON.stringify(taskId)} in this team`)
   if (isTerminal(record.task)) throw new Problem('invalid_state', `${taskId} is ${record.task.status.state} already`)
+}
+
+/**
+ * A task that names one profile has its time limit since it was made. Where the host chooses the profile, its limit stands in for the default;
+ * a task that says the default itself cannot be told from one that says nothing.
+ */
+function runningTimeoutOf({ spec, needs }: TaskRecord, profile: ProfileView | null): number {
+  const own = profile?.settings.runningTimeoutMs
+  const unsaid = needs.profiles.length !== 1 && spec.runningTimeoutMs === taskTimeouts.runningMs
+  return own !== undefined && unsaid ? own : spec.runningTimeoutMs
 }
 
 /** The open attempt of a task as an assignment; null when it has none. */
@@ -48,7 +59,7 @@ export function assignmentOf(
       workspace: task.workspace,
       checks: task.checks,
       budgets: task.budgets,
-      runningTimeoutMs: task.runningTimeoutMs,
+      runningTimeoutMs: runningTimeoutOf(record, profile),
       setupTimeoutMs: task.setupTimeoutMs,
       checkTimeoutMs: task.checkTimeoutMs,
       onStall: task.onStall,

@@ -19,6 +19,7 @@ import {
   setHeld,
   waitingIn,
 } from '../../store/sessions.ts'
+import { transition } from '../../store/transition.ts'
 import { reconsider } from '../../store/waiters.ts'
 import type { AskedOf } from '../handler.ts'
 import type { Plane } from '../plane.ts'
@@ -46,12 +47,32 @@ export async function sendMessage(
     const named = yield* requireTask(tx, caller.teamId, params.id)
     if (now) {
       const atWork = openAttempt(named.task) === null ? yield* atWorkIn(tx, named) : named
-      yield* sayNow(tx, atWork, { text, by: caller.actor })
+      yield* sayNow(tx, atWork, { text, by: caller.actor, asked: named.task.id })
       return { delivered: 'now' as const, task: viewTask(atWork) }
     }
     const request = { prompt: text, continueFrom: { task: named.task.id, mode: 'extend' as const }, hold }
     const { record } = yield* createOnce(tx, { id, caller, body: request, idempotencyKey })
     return { delivered: 'queued' as const, task: viewTask(record) }
+  })
+}
+
+/** In one transaction: it is said, or it goes on waiting. Throws `invalid_state` where it does not wait, or no agent takes words. */
+export async function sayMessage(
+  plane: Plane,
+  { caller, params }: AskedOf<'sayMessage'>,
+): Promise<{ delivered: 'now'; task: TaskView }> {
+  return plane.store.run(function* (tx) {
+    const waiting = yield* requireTask(tx, caller.teamId, params.id)
+    const { state } = waiting.task.status
+    if (state !== 'waiting' || waiting.spec.continueFrom === null)
+      throw new Problem('invalid_state', `${params.id} is ${state}; only a message that waits can be said now`)
+    const atWork = yield* atWorkIn(tx, waiting)
+    yield* sayNow(tx, atWork, { text: waiting.spec.prompt, by: caller.actor, asked: params.id })
+    const cancel = { type: 'cancel', by: caller.actor, message: 'said to the agent at work' } as const
+    const cause = { actor: caller.actor, cause: null }
+    const moved = yield* transition(tx, params.id, cancel, { cause, policy: plane.settings.retry })
+    if (moved.is !== 'moved') throw new Problem('invalid_state', `${params.id} began a moment ago`)
+    return { delivered: 'now' as const, task: viewTask(atWork) }
   })
 }
 
@@ -62,16 +83,26 @@ function* atWorkIn(tx: Tx, named: TaskRecord): Work<TaskRecord> {
   return openAttempt(tail.task) === null ? ((yield* runningIn(tx, root)) ?? tail) : tail
 }
 
-function* sayNow(tx: Tx, record: TaskRecord, said: { readonly text: string; readonly by: string }): Work<void> {
+interface Said {
+  readonly text: string
+  readonly by: string
+  /** The task that was named; its session’s agent may be at work on another. */
+  readonly asked: string
+}
+
+function* sayNow(tx: Tx, record: TaskRecord, { asked, ...said }: Said): Work<void> {
   const open = openAttempt(record.task)
   const last = record.attempts.at(-1)
   if (open === null || open.state !== 'running' || last === undefined) {
-    throw new Problem('invalid_state', `no agent is at work on ${record.task.id}; without now the message is queued`)
+    throw new Problem(
+      'invalid_state',
+      `no agent is at work on ${asked} or in its session; leave out now, and the message waits its turn`,
+    )
   }
   if (!last.takesMessages) {
     throw new Problem(
       'invalid_state',
-      `${last.harness ?? 'the agent'} takes no words at work; without now the message is queued`,
+      `${last.harness ?? 'the agent'} takes no words while it works; leave out now, and the message waits its turn`,
     )
   }
   yield* pushMessage(tx, open.daemonId, 'message', { attemptId: open.id, ...said })

@@ -11,6 +11,19 @@ const asks: AcpStep = { ask: { toolCall: command, write: ['made.txt', 'made\n'] 
 const says: AcpStep = { say: 'Done: one file.' }
 
 describe('permissions', () => {
+  test.each([
+    [['bash', '-lc', 'npm test'], 'npm test'],
+    [['/usr/bin/sh', '-c', 'npm test'], 'npm test'],
+    [['./sh', '-c', 'npm test'], "./sh -c 'npm test'"],
+    [['/w/bin/bash', '-c', 'npm test'], "/w/bin/bash -c 'npm test'"],
+    [['sh', '-c', 'npm', 'test'], 'sh -c npm test'],
+  ])('what rules see of %j is the command that would run: %s', async (argv, seen) => {
+    const step: AcpStep = { ask: { toolCall: { ...command, rawInput: { command: argv } }, write: ['made.txt', 'x'] } }
+    await acpRun({ turns: [[step, says]] }, { answer: () => ({ optionId: 'no', text: null }) }, (run) => {
+      expect(run.asks).toMatchObject([{ command: seen }])
+    })
+  })
+
   test('a person is asked with the command and the options, and the answer is obeyed', async () => {
     const answer = () => ({ optionId: 'yes', text: null })
     await acpRun({ turns: [[asks, says]] }, { answer, restarts: true }, (run) => {

@@ -93,6 +93,15 @@ describe('a turn', () => {
     })
   })
 
+  test('the cost is estimated by the price of the model that the thread names, and marked as an estimate', async () => {
+    const prices = { 'gpt-scripted': { input: 10, output: 100, cacheRead: 1, cacheWrite: null } }
+    await play({ steps: [words, tokens(1_000, 1_000), done] }, { input: { prices } }, (run) => {
+      const costUsd = (900 * 10 + 10 * 100 + 100 * 1) / 1_000_000
+      expect(run.events).toContainEqual(expect.objectContaining({ type: 'usage', costUsd, estimate: true }))
+      expect(run.verdict.costUsd).toBe(costUsd)
+    })
+  })
+
   test('of a resumed thread only this run’s tokens count', async () => {
     await play(
       { steps: [tokens(4_000, 1_000, { turnId: 'earlier' }), tokens(5_000, 1_000), tokens(6_000, 1_000), done] },

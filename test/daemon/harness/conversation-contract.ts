@@ -22,6 +22,8 @@ export interface Talk {
   /** What an answer that grants looks like on the wire, and what one that does not. */
   readonly granted: RegExp
   readonly refused: RegExp
+  /** The CLI leaves by itself at the end of its input, and may work on until then: nothing ends it before. */
+  readonly leaves?: true
 }
 
 type Doing = { readonly line: Line } | { readonly answer: Answer } | { readonly say: string }
@@ -110,14 +112,13 @@ export function conversationContract(harness: Harness, talk: Talk): void {
       expect(last.send?.[0]).toMatch(talk.granted)
     })
 
-    test('the end of the turn takes open asks back, ends the input, says that the work is done, and is a success', () => {
+    test('the end of the turn takes open asks back, ends the input, and is a success however the process ends', () => {
       const { state, ask } = asked()
       const step = act(state, { line: talk.end })
-      expect(step).toMatchObject({ withdrawn: [ask.key], endInput: true, done: true })
-      for (const exit of [
-        { code: 0, signal: null },
-        { code: null, signal: 'SIGTERM' },
-      ]) {
+      expect(step).toMatchObject({ withdrawn: [ask.key], endInput: true })
+      expect(step.done).toBe(talk.leaves === true ? undefined : true)
+      const stopped = talk.leaves === true ? [] : [{ code: null, signal: 'SIGTERM' }]
+      for (const exit of [{ code: 0, signal: null }, ...stopped]) {
         expect(harness.finish(step.state, exit)).toMatchObject({ ok: true })
       }
       const late = act(step.state, { answer: { key: ask.key, optionId: optionOf(ask, 'allow'), text: null } })

@@ -23,6 +23,15 @@ test('a field without a value takes its argument and the flag before it along', 
   expect(argv).toEqual(['mine', '--force', '-p', 'do it'])
 })
 
+test('the file with the run’s MCP server is given where a template asks for it, and left out where the run has none', () => {
+  const args = ['--mcp-config', '{mcpConfig}', '{promptFile}']
+  const harness = customHarness('mine', { command: 'mine', args })
+  const mcp = { name: 'capstan', command: 'node', args: [], env: {} }
+  const given = harness.launch(runInput({ mcp, env: { CAPSTAN_MCP_CONFIG: '/mcp/1/config.json' } }))
+  expect(given.argv).toEqual(['mine', '--mcp-config', '/mcp/1/config.json', '/runs/1/prompt'])
+  expect(harness.launch(runInput({})).argv).toEqual(['mine', '/runs/1/prompt'])
+})
+
 test('a prompt that holds a field is not filled in again', () => {
   const { argv } = customHarness('mine', { command: 'mine', args: ['{prompt}'] }).launch(
     runInput({ prompt: '{cwd} $&' }),

@@ -1,10 +1,11 @@
 // Conversations written by hand after the shapes that the CLIs print.
 
+import { claudeCode } from '../../../src/daemon/harness/claude-code.ts'
 import { codex } from '../../../src/daemon/harness/codex.ts'
 import type { Harness } from '../../../src/daemon/harness/port.ts'
 import type { Talk } from './conversation-contract.ts'
 import type { Endings } from './transcripts.ts'
-import { err, out, session } from './transcripts.ts'
+import { claudeAnswers, claudeEndings, claudeResult, claudeSays, err, out, session } from './transcripts.ts'
 
 // ACP
 
@@ -135,4 +136,47 @@ export const codexTalk: Talk = {
   end: codexEnd({ status: 'completed' })[0] ?? { stream: 'stdout', text: '' },
   granted: /"decision":"accept"/,
   refused: /"decision":"decline"/,
+}
+
+// Claude Code, asking
+
+/** The adapter as a run under autonomy `ask` has it. */
+export const claudeAsking: Harness = {
+  ...(claudeCode as Harness), // its states come only from itself
+  name: 'claude-code, asking',
+  launch: (input) => claudeCode.launch({ ...input, autonomy: 'ask' }),
+  reduce: (state, line, brief) => (claudeCode as Harness).reduce(state, line, { ...brief, autonomy: 'ask' }),
+}
+
+const claudeStart = out({ type: 'system', subtype: 'init', cwd: '/w', session_id: session, model: 'claude-x' })
+
+const claudeTool = (n: number) =>
+  out(
+    claudeSays(`m${n}`, { type: 'tool_use', id: `t${n}`, name: 'Bash', input: { command: 'make test' } }),
+    claudeAnswers(`t${n}`, 'all passed'),
+    claudeSays(`w${n}`, { type: 'text', text: `I wrote one file, number ${n}.` }),
+  )
+
+export const claudeAskingEndings: Endings = claudeEndings
+
+export const claudeTalk: Talk = {
+  start: claudeStart,
+  work: (n) => [...claudeTool(n), ...err(`trace ${n}`)],
+  ask: (n) => {
+    const request = {
+      subtype: 'can_use_tool',
+      tool_name: 'Bash',
+      input: { command: 'make deploy' },
+      tool_use_id: `t${n}`,
+    }
+    const [line] = out({ type: 'control_request', request_id: `q${n}`, request })
+    return line ?? { stream: 'stdout', text: '' }
+  },
+  end: out(claudeResult({ subtype: 'success', result: 'Done: one file.', terminal_reason: 'completed' }))[0] ?? {
+    stream: 'stdout',
+    text: '',
+  },
+  granted: /"behavior":"allow"/,
+  refused: /"behavior":"deny"/,
+  leaves: true,
 }

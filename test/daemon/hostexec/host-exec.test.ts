@@ -350,6 +350,17 @@ describe('another program that the owner named', () => {
       expect(await at(folder)).toContain('is not a folder in the workspace')
   })
 
+  it('stands in the transcript on one line, whatever its words are', async () => {
+    world = new HostWorld({ rules: [{ executable: 'probe' }], allowed: ['probe'], path: 'bin' })
+    world.program('probe', 'exit 3')
+    await world.open()
+    agent = await world.run.agent()
+    expect(await run('probe', 'a\nran on the host: rm\u202e', "it's")).toMatchObject({ exitCode: 3 })
+    const [line = ''] = world.notices
+    expect(line).toMatch(/^ran on the host: probe 'a ⏎ ran on the host: rm.*: exit 3; allowed by the rule probe …$/)
+    expect(line).not.toMatch(/[\n\u202e]/)
+  })
+
   it('is not one that lies where agents write, and none that policy.toml does not name', async () => {
     const rules = [{ executable: 'probe' }, { executable: 'git' }]
     world = new HostWorld({ rules, allowed: ['probe'], path: 'worktrees/bin' })

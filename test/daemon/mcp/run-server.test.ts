@@ -1,6 +1,8 @@
 // The MCP server of a run, as an agent meets it: tools, a daemon that restarts under it, and what it refuses.
 
-import { appendFileSync, linkSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { appendFileSync, linkSync, lstatSync, mkdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { Problem } from '../../../src/core/problem.ts'
@@ -47,6 +49,18 @@ describe('submit_output', () => {
     await call(agent, 'submit_output', { output: { score: 2 } })
     await call(agent, 'submit_output', { output: 'prose' })
     expect(await world.handedIn(schema)).toEqual({ output: { score: 2 }, ignored: null })
+  })
+
+  it('takes many at once: each is answered for itself, and one that fits counts', async () => {
+    await opened({ task: { outputSchema: schema, expect: 'output' } })
+    const [one, other] = [await world.agent(), await world.agent()]
+    const given = Array.from({ length: 24 }, (_, at) => (at % 3 === 0 ? { score: -at - 1 } : { score: at }))
+    const answers = await Promise.all(
+      given.map((output, at) => call(at % 2 === 0 ? one : other, 'submit_output', { output })),
+    )
+    expect(answers.map(({ isError }) => isError === true)).toEqual(given.map(({ score }) => score < 0))
+    const { output } = await world.handedIn(schema)
+    expect(given.filter(({ score }) => score >= 0)).toContainEqual(output)
   })
 
   it('refuses more than a frame can carry', async () => {
@@ -254,6 +268,28 @@ describe('a hostile agent', () => {
     expect(asked(world)).toHaveLength(32)
     for (const { socket } of strangers) socket.destroy()
   })
+
+  it.each(['a link to another socket', 'a folder', 'nothing'])(
+    'that puts %s in the place of the socket spoils only its own run, and not the next start',
+    async (what) => {
+      await opened()
+      const { socket } = placeOf(world.runDir)
+      const victim = join(world.dir, 'victim')
+      const theirs = createServer(() => {}).listen(victim)
+      await once(theirs, 'listening')
+      try {
+        rmSync(socket)
+        if (what === 'a folder') mkdirSync(join(socket, 'inside'), { recursive: true })
+        if (what === 'a link to another socket') symlinkSync(victim, socket)
+        await world.leave()
+        await world.open()
+        expect(await call(await world.agent(), 'report_progress', { message: 'here' })).not.toHaveProperty('isError')
+        expect([lstatSync(victim).isSocket(), lstatSync(socket).isSocket()]).toEqual([true, true])
+      } finally {
+        theirs.close()
+      }
+    },
+  )
 
   it('that spoils the bridge’s own words gets an answer for what has an id', async () => {
     await opened()

@@ -31,7 +31,9 @@ async function eventsOf(harness: Harness): Promise<EventBody[]> {
   journal.saveRun({ attemptId: 'att_a', taskId: 'task_a', epoch: 1, n: 1, step: 'started', data: null })
   const probe = { env: {}, which: () => null, output: async () => null, read: () => null, list: () => [] }
   // only what following uses
-  const deps = { journal, clock: systemClock, env: {}, secrets: () => ({}), probe: () => probe, poke: () => {} }
+  const places = { dataDir: runDir, capstanHome: runDir, secretDir: null }
+  const host = { env: {}, secrets: () => ({}), probe: () => probe, places }
+  const deps = { journal, clock: systemClock, ...host, poke: () => {} }
   const assignment = {
     attemptId: 'att_a',
     n: 1,

@@ -1,10 +1,12 @@
 // Whether a conversation can be gone on with, when another host, or its agent, told lies of it.
 
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { codex } from '../../../src/daemon/harness/codex.ts'
+import { pi } from '../../../src/daemon/harness/pi.ts'
 import type { Harness } from '../../../src/daemon/harness/port.ts'
 import { makeHostProbe } from '../../../src/daemon/harness/probe.ts'
 import { shell } from '../../../src/daemon/harness/shell.ts'
@@ -19,9 +21,17 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(dir, { recursive: true }))
 
-function goOn(sessionRef: string, mode: Continuation['mode']) {
-  const harness: Harness = { ...shell, sessionRoot: () => join(dir, 'root'), sessionFiles: () => [] }
-  const bytes = pack({ version: 1, harness: shell.name, ref: sessionRef, files: [{ name: 'a.jsonl', text: 'a\n' }] })
+const outside = '{"version":1,"harness":"shell","ref":"r","files":[{"name":"../x.jsonl","text":""}]}'
+
+function goOn(
+  sessionRef: string,
+  mode: Continuation['mode'],
+  kept: Uint8Array | null = null,
+  own: Partial<Harness> = {},
+) {
+  const harness: Harness = { ...shell, sessionRoot: () => join(dir, 'root'), sessionFiles: () => [], ...own }
+  const bytes =
+    kept ?? pack({ version: 1, harness: shell.name, ref: sessionRef, files: [{ name: 'a.jsonl', text: 'a\n' }] })
   const nothing = { branch: null, baseSha: null, headSha: null, treeId: null, checkpointRef: null, checkpointSha: null }
   const from = { taskId: 'task_1', attemptId: 'att_1', daemonId: 'dmn_1', harness: shell.name, summary: '' }
   const continuation = { ...nothing, ...from, mode, handoff: false, sessionRef, sessionCid: 'sha256-x', diffCid: null }
@@ -47,6 +57,29 @@ test.each([
   ['a', 'fork'],
 ] as const)('with the id %j it is not, to %s', async (ref, mode) => {
   await expect(goOn(ref, mode)).rejects.toMatchObject({ reason: 'not_resumable' })
+})
+
+test.each([
+  ['damaged', Buffer.from('no gzip'), /damaged/],
+  ['cut short', pack({ version: 1, harness: 'shell', ref: 'r', files: [] }).subarray(0, 20), /damaged/],
+  ['of another version', gzipSync('{"version":2,"files":[]}'), /form 2.*form 1: update Capstan/],
+  ['something else', gzipSync('{"version":1}'), /something else/],
+  ['one with a name that leads out', gzipSync(outside), /names the file "\.\.\/x\.jsonl"/],
+  ['of another conversation', gzipSync(outside.replace('../', '')), /another conversation/],
+] as const)('a kept conversation that is %s is refused in a sentence that says so', async (_, bytes, says) => {
+  const refused = goOn('0197-aa-bb', 'extend', bytes)
+  await expect(refused).rejects.toMatchObject({ reason: 'not_resumable', message: expect.stringMatching(says) })
+  await expect(refused).rejects.toThrow('--handoff')
+})
+
+test('a conversation of Pi names the folder in which it goes on', async () => {
+  const text = '{"type":"session","version":3,"id":"0197-aa-bb","cwd":"/gone"}\n{"type":"message","cwd":"/gone"}\n'
+  const bytes = pack({ version: 1, harness: 'shell', ref: '0197-aa-bb', files: [{ name: 'a.jsonl', text }] })
+  const { movedSession } = pi
+  await goOn('0197-aa-bb', 'extend', bytes, movedSession === undefined ? {} : { movedSession })
+  const [head = '', next = ''] = readFileSync(join(dir, 'root', 'a.jsonl'), 'utf8').split('\n')
+  expect(JSON.parse(head)).toEqual({ type: 'session', version: 3, id: '0197-aa-bb', cwd: dir })
+  expect(next).toBe('{"type":"message","cwd":"/gone"}')
 })
 
 describe('the conversation of a sandboxed run', () => {

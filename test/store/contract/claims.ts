@@ -29,6 +29,20 @@ export function claimsContract(opener: Opener): void {
     expect(await world.claim(daemon)).toEqual([])
   })
 
+  test('a claim for a correlation id takes only tasks that carry it, best first, and of lanes that fit', async () => {
+    await using world = await World.make(opener)
+    const daemon = await world.daemon('alpha')
+    await world.create({ priority: 9 })
+    const older = await world.create({ correlationId: 'c-1' })
+    const newer = await world.create({ correlationId: 'c-1', priority: 5 })
+    await world.create({ correlationId: 'c-2' })
+    await world.create({ correlationId: 'c-1', needs: { daemon: 'dmn_elsewhere' } })
+    const only = { correlationId: 'c-1', max: 1 }
+    const taken = [...(await world.claim(daemon, only)), ...(await world.claim(daemon, { ...only, max: 9 }))]
+    expect(taken.map((each) => each.record.task.id)).toEqual([newer, older])
+    expect(await world.claim(daemon, only)).toEqual([])
+  })
+
   test('at equal priority the daemon’s profile order comes before age', async () => {
     await using world = await World.make(opener)
     const daemon = await world.daemon('alpha')
