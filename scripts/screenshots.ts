@@ -2,6 +2,7 @@
 
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Page } from 'playwright-core'
 import { makeWorld } from '../test/server/world.ts'
 import { openBrowser, visit } from '../test/web/browser.ts'
 import { playDemo } from '../test/web/demo.ts'
@@ -25,6 +26,7 @@ for (const theme of ['light', 'dark'] as const) {
   for (const [name, path] of Object.entries(views)) {
     await person.page.goto(world.server.url + path)
     await person.page.waitForLoadState('load')
+    if (name === 'review') await comment(person.page)
     // The last of what a view reads comes with the stream's first word.
     await person.page.waitForTimeout(1_000)
     await person.page.screenshot({ path: join(folder, `${name}-${theme}.png`) })
@@ -32,3 +34,11 @@ for (const theme of ['light', 'dark'] as const) {
   }
 }
 await browser.close()
+
+/** A word on a line, as a reviewer leaves it. Kept in the browser: a second look has it still. */
+async function comment(page: Page): Promise<void> {
+  await page.getByRole('button', { name: 'Comment on line 4', exact: true }).last().click()
+  await page.getByLabel('Comment', { exact: true }).fill('Call it stillClock: it never moves.')
+  await page.getByRole('button', { name: 'Keep comment' }).click()
+  await page.mouse.move(0, 0)
+}

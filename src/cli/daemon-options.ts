@@ -85,6 +85,11 @@ export function defaultInWords(name: string): string {
     'min-free-disk': '10 GB and 10 %',
     'checkpoint-interval': '5m',
     'heartbeat-interval': 'as the server says',
+    'lease-ttl': 'as the server says',
+    'max-batch-size': '50',
+    'poll-interval': '2s',
+    'max-poll-interval': '30s',
+    'warm-session-ttl': 'as retention says',
     transport: 'auto',
     'socket-retry': '60s',
   }

@@ -104,6 +104,7 @@ const ending = {
   signal: z.string().nullable(),
   usage: usage.nullable(),
   costUsd: z.number().nullable(),
+  costEstimated: z.boolean().optional().describe('Made of the tokens and a table of prices'),
   evidence: evidence.nullable(),
   output: z.unknown().optional(),
   withheld: z.array(z.string()),

@@ -114,7 +114,7 @@ const keyFile = path
   )
 
 /** A command of each start; see docs/profiles.md. */
-export const resumeCommand = z.strictObject({
+const resumeCommand = z.strictObject({
   run: command,
   when: z
     .strictObject({ workspaceMode: z.union([workspaceMode, z.array(workspaceMode).min(1)]).optional() })
@@ -122,7 +122,6 @@ export const resumeCommand = z.strictObject({
     .describe('Only in such a workspace'),
   retries: z.number().int().min(0).max(10).optional().describe('Tried again so often when it fails; default 0'),
 })
-export type ResumeCommand = z.infer<typeof resumeCommand>
 
 /** What a profile may have run before its agent, with and without a sandbox. */
 const preparation = {

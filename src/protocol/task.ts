@@ -230,6 +230,7 @@ export const attempt = z.object({
   signal: z.string().nullable(),
   usage: usage.nullable(),
   costUsd: z.number().nullable(),
+  costEstimated: z.boolean().describe('The agent told only its tokens: made of them and a table of prices'),
   evidence: evidence.nullable(),
   output: z.unknown().nullable(),
   outputCid: z.string().nullable(),

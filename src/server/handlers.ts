@@ -16,10 +16,10 @@ import {
   editMessage,
   endSession,
   holdTask,
-  sayMessage,
   listMessages,
   readSession,
   readSessions,
+  sayMessage,
   sendMessage,
 } from './service/sessions.ts'
 import { getStats } from './service/stats.ts'

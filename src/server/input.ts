@@ -81,8 +81,7 @@ export function check<S extends z.ZodType>(schema: S, value: unknown, what: stri
   }
   const [first] = issues
   const path = first === undefined || first.path.length === 0 ? what : `${what}: ${first.path.join('.')}`
-  const secret = /key|token|secret|password/i.test(String(first?.path.at(-1)))
-  const said = first === undefined || secret ? '' : saidOf(valueAt(value, first.path), first.message)
+  const said = first === undefined ? '' : saidOf(value, first)
   throw new Problem('invalid_request', `${path}: ${first?.message ?? 'is not valid'}${said}`)
 }
 
@@ -90,10 +89,14 @@ export function check<S extends z.ZodType>(schema: S, value: unknown, what: stri
 const longestRepeated = 80
 
 /** The value itself, where the sentence does not have it. */
-function saidOf(value: unknown, sentence: string): string {
-  if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') return ''
+function saidOf(body: unknown, { path, message }: Issue): string {
+  const field = String(path.at(-1))
+  const value = valueAt(body, path)
+  if (/key|token|secret|password/i.test(field)) return ''
+  if (typeof value === 'number') return `, not ${value}${/[a-z]Ms$/.test(field) ? ' ms' : ''}`
+  if (typeof value !== 'string' && typeof value !== 'boolean') return ''
   const text = JSON.stringify(value)
-  return value === '' || text.length > longestRepeated || sentence.includes(String(value)) ? '' : `, not ${text}`
+  return value === '' || text.length > longestRepeated || message.includes(String(value)) ? '' : `, not ${text}`
 }
 
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {

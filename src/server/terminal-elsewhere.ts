@@ -48,19 +48,19 @@ export class Elsewhere {
   }
 
   hear(message: RelayMessage, from: string): void {
-    if (message.is === 'here') {
-      this.#beats = 0
-      if (from !== this.#home) this.#begin(from)
+    if (message.is === 'here' && this.#home === null) this.#begin(from)
+    if (from !== this.#home) return
+    if (message.is === 'here') this.#beats = 0
+    if (message.is === 'gone') {
+      this.#askAnew()
       return
     }
-    if (from !== this.#home || (message.is !== 'bytes' && message.is !== 'note')) return
+    if (message.is !== 'bytes' && message.is !== 'note') return
     this.#seq += 1
     if (message.seq !== this.#seq) {
       // A note was lost on its way: only the whole of it is right.
       this.leave()
-      this.#relay = randomUUID()
-      this.#home = null
-      this.#ask()
+      this.#askAnew()
     } else if (message.is === 'bytes') show(this.#stream, Buffer.from(message.data, 'base64'))
     else this.#heed(message.note)
   }
@@ -89,8 +89,15 @@ export class Elsewhere {
     this.#acts.send({ is: 'join', relay: this.#relay, taskId, attemptId, n, daemonId, daemonName }, null)
   }
 
+  #askAnew(): void {
+    this.#relay = randomUUID()
+    this.#home = null
+    this.#ask()
+  }
+
   #begin(home: string): void {
     this.#home = home
+    this.#beats = 0
     this.#seq = 0
     renew(this.#stream)
     if (this.#wasThere) for (const each of this.#stream.audience) each.restart('the host is connected again')

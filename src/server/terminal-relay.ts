@@ -35,6 +35,8 @@ export const relayMessage = z.discriminatedUnion('is', [
   z.object({ is: z.literal('input'), relay: z.string(), seq: z.number().int(), data: z.string(), by: z.string() }),
   z.object({ is: z.literal('resize'), relay: z.string(), cols: z.number().int(), rows: z.number().int() }),
   z.object({ is: z.literal('leave'), relay: z.string() }),
+  // The host is not with this server any more: another may answer.
+  z.object({ is: z.literal('gone'), relay: z.string() }),
 ])
 export type RelayMessage = z.infer<typeof relayMessage>
 
@@ -92,9 +94,15 @@ export class Relay implements Audience {
     this.#acts.gone()
   }
 
-  /** This server goes away; the other one asks until another has the host. */
+  /** This server goes away. */
   close(_code: number, reason: string): void {
     this.tell({ type: 'reset', reason })
+    this.letGo()
+  }
+
+  /** The host is not here any more; the other server asks until another has it. */
+  letGo(): void {
+    void this.#acts.send({ is: 'gone', relay: this.id })
     this.#acts.gone()
   }
 

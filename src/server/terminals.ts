@@ -98,7 +98,7 @@ export class Terminals {
       if (stream.daemonId !== daemonId) continue
       for (const each of stream.audience) each.tell({ type: 'reset', reason: awayWords(stream.daemonName) })
       // It may be with another server now: the other servers that watch ask for it themselves.
-      for (const each of [...stream.audience]) if (each instanceof Relay) each.terminate()
+      for (const each of [...stream.audience]) if (each instanceof Relay) each.letGo()
       if (stream.audience.size > 0) this.#lookElsewhere(stream)
     }
   }

@@ -41,12 +41,12 @@ export function* pendingMessages(tx: Tx, daemonId: string): Work<PendingMessage[
   return rows.map(({ seq, type, body }) => ({ seq, type: type as FromServer, body: parseJson<unknown>(body) }))
 }
 
-/** The daemon has it, so it is not sent again. Only words for an agent are kept a while longer. */
-export function* ackMessage(tx: Tx, daemonId: string, seq: number): Work<void> {
+/** The daemon has it, so it is not sent again. Only words for an agent are kept a while longer. False: it was acknowledged before. */
+export function* ackMessage(tx: Tx, daemonId: string, seq: number): Work<boolean> {
   const gone = tx.db.deleteFrom('daemon_messages').where('daemon_id', '=', daemonId).where('seq', '=', seq)
-  if ((yield* change(gone.where('type', '<>', 'message').compile())) > 0) return
+  if ((yield* change(gone.where('type', '<>', 'message').compile())) > 0) return true
   const kept = tx.db.updateTable('daemon_messages').set({ acked_at: tx.now }).where('daemon_id', '=', daemonId)
-  yield* change(kept.where('seq', '=', seq).where('acked_at', 'is', null).compile())
+  return (yield* change(kept.where('seq', '=', seq).where('acked_at', 'is', null).compile())) > 0
 }
 
 /** Takes words for an agent back, acknowledged or not; null: they were taken back before, or are no longer known. */

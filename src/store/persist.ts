@@ -247,7 +247,10 @@ function movedRow({ before }: Change, old: AttemptRow, attempt: Attempt, now: nu
 }
 
 /** Its requests are closed; the time that they stood open counts. */
-function askingNoMore({ asks, asks_since, waited_ms }: AttemptRow, now: number): Pick<AttemptRow, 'asks' | 'waited_ms'> {
+function askingNoMore(
+  { asks, asks_since, waited_ms }: AttemptRow,
+  now: number,
+): Pick<AttemptRow, 'asks' | 'waited_ms'> {
   return { asks: 0, waited_ms: asks > 0 && asks_since !== null ? waited_ms + Math.max(0, now - asks_since) : waited_ms }
 }
 

@@ -182,6 +182,8 @@ export interface Outcome {
   readonly signal: string | null
   readonly usage: Usage | null
   readonly costUsd: number | null
+  /** Absent: no, or of an older server. */
+  readonly costEstimated?: boolean
   readonly evidence: Evidence | null
   readonly output: unknown
   readonly outputCid: string | null

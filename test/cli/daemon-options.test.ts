@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { resolveDaemonOptions } from '../../src/cli/daemon-options.ts'
 import { leaseOf, pollOf } from '../../src/cli/daemon-pace.ts'
+import { settingsOfDaemon } from '../../src/cli/host/options.ts'
 import { capstan, makeHome } from './run.ts'
 
 let home: ReturnType<typeof makeHome>
@@ -113,4 +114,11 @@ it('a daemon that could not hold its lease does not start', async () => {
   const env = { CAPSTAN_URL: 'http://127.0.0.1:9', CAPSTAN_TOKEN: 'cap_none' }
   const { code, err } = await capstan(['daemon', '--lease-ttl', '5s'], { home: home.path, env })
   expect([code, err]).toEqual([64, expect.stringContaining('a lease is of 15s to 10m')])
+})
+
+it('has every flag that the daemon is to have', () => {
+  const wanted =
+    'identity name max-agents workspace add-workspace host-id pool roles profile task-types only correlation-id labels lease-ttl heartbeat-interval max-batch-size flush-interval poll-interval max-poll-interval warm-session-ttl transport run-as stop-agents'
+  const known = settingsOfDaemon.map(({ name }) => name)
+  expect(wanted.split(' ').filter((name) => !known.some((each) => each === name))).toEqual([])
 })

@@ -66,10 +66,12 @@ describe('the package', () => {
     }
   })
 
-  it('holds the processes of a run: an agent’s bridge alone in its file, and the sandbox’s proxy', () => {
+  it('holds the processes of a run: what agents start alone in their files, and the sandbox’s proxy', () => {
     const file = (path: string) => readFileSync(join(folder, 'package/dist', path), 'utf8')
-    const imported = [...file('daemon/mcp/bridge.js').matchAll(/from ["']([^"']+)/g)].map(([, name]) => name)
-    expect(imported.filter((name) => !name?.startsWith('node:'))).toEqual([])
+    for (const script of ['daemon/mcp/bridge.js', 'daemon/mcp/caller.js']) {
+      const imported = [...file(script).matchAll(/from ["']([^"']+)/g)].map(([, name]) => name)
+      expect(imported.filter((name) => !name?.startsWith('node:'))).toEqual([])
+    }
     const proxy = spawnSync(process.execPath, ['--check', join(folder, 'package/dist/daemon/sandbox/proxy-process.js')])
     expect(proxy.status).toBe(0)
     expect(file('licenses/program.md')).toContain('hono')

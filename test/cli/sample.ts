@@ -61,6 +61,7 @@ export function sampleAttempt(changes: Partial<AttemptView> = {}): AttemptView {
     signal: null,
     usage: { inputTokens: 2_300, outputTokens: 1_234, cacheReadTokens: 10_000, cacheWriteTokens: 0 },
     costUsd: 0.12,
+    costEstimated: false,
     evidence: sampleEvidence(),
     output: null,
     outputCid: null,

@@ -46,6 +46,12 @@ function candidate(changes: Partial<Offer> = {}, rest: Partial<Candidate> = {}):
 }
 
 describe('fit', () => {
+  it('takes a harness that only the task’s repository names', () => {
+    const shellOnly = { ...offer, harnesses: ['shell'], unnamed: [], repoHarness: { 'acme/app': 'shell' } }
+    expect(fitOf({ ...needs, repo: 'acme/app' }, shellOnly)).toMatchObject({ fits: true, harness: null })
+    expect(fitOf(needs, shellOnly)).toMatchObject({ fits: false, lacks: 'harness' })
+  })
+
   it.each<[string, Partial<Requirements>, Partial<Offer>, string]>([
     ['another team', { teamId: 'u' }, {}, 'team'],
     ['a pool it is not in', { pool: 'p' }, {}, 'pool'],

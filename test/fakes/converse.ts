@@ -10,6 +10,8 @@ export interface Converse {
   readonly argv: readonly [string, ...string[]]
   readonly env: Readonly<Record<string, string>>
   readonly cwd: string
+  /** As whom it runs; default: as the test does. */
+  readonly user?: { readonly uid: number; readonly gid: number } | null
   readonly brief: Brief
   /** The first words, as `Launch.stdin` has them. */
   readonly opening: string
@@ -44,7 +46,8 @@ const defaultGraceMs = 300
 export async function converse(input: Converse): Promise<Conversed> {
   const { harness, brief } = input
   const [file, ...args] = input.argv
-  const child = spawn(file, args, { cwd: input.cwd, env: { ...input.env }, detached: true, stdio: 'pipe' })
+  const as = input.user == null ? {} : { uid: input.user.uid, gid: input.user.gid }
+  const child = spawn(file, args, { cwd: input.cwd, env: { ...input.env }, detached: true, stdio: 'pipe', ...as })
   const events: EventBody[] = []
   const asks: Ask[] = []
   const withdrawn: string[] = []

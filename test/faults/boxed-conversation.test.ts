@@ -48,8 +48,8 @@ test.skipIf(without !== null)(
     const renewedFile = `${signIn('two', Date.now() + 2 * hour).slice(0, -1)},"apiKeyHelper":"touch /tmp/x"}`
     const prompt = [
       'one',
-      `$ cat ${config}/projects/-mine/1.jsonl >seen.txt; echo EVIL >>${config}/projects/-mine/1.jsonl`,
-      `$ echo '${hook}' >${config}/settings.json; echo '${hook}' >${config}/settings.local.json; echo EVIL >${config}/CLAUDE.md`,
+      `$ cat ${config}/projects/-mine/1.jsonl >seen.txt; echo EVIL >>${config}/projects/-mine/1.jsonl; true`,
+      `$ echo '${hook}' >${config}/settings.json; echo '${hook}' >${config}/settings.local.json; echo EVIL >${config}/CLAUDE.md; true`,
       `$ printf '%s' '${renewedFile}' >${config}/.credentials.json`,
       '$ touch ready; while [ ! -e go ]; do sleep 0.05; done; rm go ready',
     ]
@@ -66,7 +66,7 @@ test.skipIf(without !== null)(
     const done = await at.ended(first.id)
     expect(done).toMatchObject({ state: 'completed' })
 
-    const { id } = await at.add('two', { continueFrom: { task: first.id, mode: 'extend' } })
+    const { id } = await at.add('two', { harness: 'claude-code', continueFrom: { task: first.id, mode: 'extend' } })
     await at.ended(id)
     expect(await at.said(id)).toEqual(['I remember: one | two'])
 

@@ -89,6 +89,22 @@ describe.skipIf(without !== null)('a sandboxed run', () => {
     if (asRoot) expect(statSync(join(at.world.root, 'app/.git/HEAD')).uid).toBe(0)
   })
 
+  test('is refused where its limits are required and cannot be held; else what is not held is said', async () => {
+    const at = await field()
+    const { id } = await at.client.call('createProfile', {
+      body: { name: 'strict', sandbox: { runtime: 'os', resources: { disk: '1GiB', required: true } } },
+    })
+    const loose = await profile(at, { runtime: 'os', resources: { disk: '1GiB', pids: 500 } })
+    await host(at, 'one', { args: ['--profile', 'strict', '--profile', 'boxed'] })
+    const refused = await at.ended((await at.add('true', { profiles: [id], maxAttempts: 1 })).id)
+    expect(refused).toMatchObject({ state: 'failed', reason: 'harness_unavailable' })
+    expect(lastDetail(refused)).toMatch(/the limits are required and this host \((cgroup|prlimit).*\) cannot hold disk/)
+    const taken = await at.ended((await at.add('true', { profiles: [loose] })).id)
+    expect(taken.state).toBe('completed')
+    const told = (await at.events(taken.id)).flatMap((event) => (event.type === 'notice' ? [event.message] : []))
+    expect(told.join('\n')).toContain('this host cannot hold disk (each file is bounded, not their sum)')
+  })
+
   test('runs setup with the hosts of setup, and checks in the same sandbox', async () => {
     const at = await field()
     const boxed = await profile(at, { runtime: 'os', network: { setupHosts: [`127.0.0.1:${port}`] } })

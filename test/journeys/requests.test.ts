@@ -192,6 +192,22 @@ describe('with server and daemon apart', () => {
     expect(existsSync(out('s'))).toBe(true)
   })
 
+  it('an answer whose server is killed before the daemon heard of it reaches the agent once, from the next server', async () => {
+    const { id } = await give(`run echo once >> ${out('between')}`)
+    const request = only(await asked(id, 1))
+    daemon.child.kill('SIGSTOP')
+    expect((await answer(request.id, '--allow')).code).toBe(0)
+    await server.stop('SIGKILL')
+    server = await startServer(new URL(env.CAPSTAN_URL ?? '').port)
+    daemon.child.kill('SIGCONT')
+    const task = await ended(id)
+    expect(task).toMatchObject({ state: 'completed' })
+    expect(readFileSync(out('between'), 'utf8')).toBe('once\n')
+    expect(task.attempts).toMatchObject([{ waitsSince: null, waitedMs: expect.any(Number) }])
+    expect(task.attempts[0]?.waitedMs).toBeGreaterThan(0)
+    expect((await answer(request.id, '--deny')).stderr).toContain('was answered already, by user:')
+  })
+
   it('denies what nobody answers in time, says so, and asks nobody about what a rule allows', async () => {
     const { id } = await give(`run touch ${out('ruled')}\nrun touch ${out('late')}`, ['--profile', 'asking'])
     expect(await ended(id)).toMatchObject({ state: 'completed' })

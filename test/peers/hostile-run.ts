@@ -19,14 +19,15 @@ interface At {
 export async function hostileRows(peer: Peer, at: At): Promise<readonly Row[]> {
   const { repoConfig, autonomies } = peer.harness
   if (repoConfig === undefined) return []
-  const trusted = await runIn(peer, at, { trusted: true, autonomy: 'full' })
   const held = await runIn(peer, at, { trusted: false, autonomy: 'full' })
-  // Else the second row would prove nothing.
-  const isHostile = trusted.marks.length > 0 ? null : 'the repository started nothing'
-  const rows = [
-    row('own configuration, trusted', trusted, isHostile),
-    row('own configuration, not trusted', held, wrong(peer, held)),
-  ]
+  const rows = [row('own configuration, not trusted', held, wrong(peer, held))]
+  // Else the row above would prove nothing. One that obeys it untrusted needs no such proof.
+  if (repoConfig.untrusted === 'held') {
+    const trusted = await runIn(peer, at, { trusted: true, autonomy: 'full' })
+    rows.unshift(
+      row('own configuration, trusted', trusted, trusted.marks.length > 0 ? null : 'the repository started nothing'),
+    )
+  }
   if (!autonomies.includes('ask')) return rows
   const asked = await runIn(peer, at, { trusted: false, autonomy: 'ask' })
   return [...rows, row('own configuration, not trusted, ask', asked, wrong(peer, asked))]

@@ -17,13 +17,15 @@ type Outcome = Pick<Row, 'outcome' | 'problem'>
 const typed = 'And now by the terminal'
 /** From the task to its model's first request, and from typed words to theirs; the slowest CLI takes some 10 s, ms. */
 const askedMs = 60_000
+/** One each two seconds: a CLI that has not asked yet does nothing with them. */
+const mostKeys = 45
 /** A CLI takes pasted words and the key that sends them apart, ms. */
 const keyMs = 1_000
 
 /** Throws, naming the folder, when a step cannot be done at all. */
 export async function interactiveRows(peer: Peer, server: ModelServer, root: string): Promise<readonly Row[]> {
   if (peer.harness.interactive === undefined) return []
-  const at = { peer, server, root: join(root, 'interactive'), mode: 'write' } as const
+  const at = { peer, server, root, mode: 'write' } as const
   // Codex asks there when its model wants out of the sandbox, which the scripted one never does.
   const asks = peer.harness.autonomies.includes('ask') && peer.harness.name !== 'codex'
   return [
@@ -34,7 +36,7 @@ export async function interactiveRows(peer: Peer, server: ModelServer, root: str
 
 async function inTerminal(autonomy: Autonomy, place: Place, what: string): Promise<Row> {
   const startedAt = performance.now()
-  const world = await makeWorld({ ...place, root: join(place.root, autonomy) })
+  const world = await makeWorld({ ...place, root: join(place.root, autonomy) }) // short: a socket lies below it
   begunBefore(place.peer, world)
   const up = await startUp(world)
   try {
@@ -87,7 +89,7 @@ async function answered({ peer, server }: Place, up: Up): Promise<Outcome> {
   const one = await joinTerminal(id, up)
   const results = () => server.bodies.slice(since).some((body) => body.includes(writtenText.trimEnd()))
   let keys = 0
-  for (; keys < 10 && !(await until(results, 2 * keyMs)); keys += 1) one.socket.send(Buffer.from('\r'))
+  for (; keys < mostKeys && !(await until(results, 2 * keyMs)); keys += 1) one.socket.send(Buffer.from('\r'))
   one.socket.close()
   const task = await finish(id, up)
   const outcome = `${task.state}, ${keys} times Enter`

@@ -42,8 +42,10 @@ async function waits({ peer }: Place, _world: World, [up]: Up[]): Promise<Outcom
   const { id } = await addTask(peer, up, ['--on-rate-limit', 'wait'])
   let told = false
   const end = performance.now() + retryingMs
-  while (!told && performance.now() < end)
-    told = /retrying for/.test((await capstan(up, ['task', 'logs', id, '--json'])).stdout)
+  while (!told && performance.now() < end) {
+    const log = await capstan(up, ['task', 'logs', id, '--json']).catch(() => null) // nothing is said yet
+    told = /retrying for/.test(log?.stdout ?? '')
+  }
   const task = await showTask(id, up)
   await capstan(up, ['task', 'cancel', id, '--json'])
   const outcome = `${task.state}, ${told ? 'its retries are told' : 'nothing told'}`

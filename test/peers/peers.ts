@@ -22,8 +22,12 @@ export interface Peer {
   readonly conversesUntrusted?: true
   /** What the host's daemon.toml must say for Capstan to know it. */
   readonly daemonToml?: string
+  /** Its own folders in the home, which a profile must name where Capstan does not know them. */
+  readonly folders?: readonly string[]
   /** Writes its configuration below `home` and returns the variables that its user would have set. */
   configure(home: string, server: ModelServer, mode: Mode): Readonly<Record<string, string>>
+  /** Changes its configuration for a run in Capstan's sandbox. */
+  boxed?(home: string): void
   /** It retries for minutes: refused runs are ended after so many ms, and the verdict must name the trouble all the same. */
   readonly patienceMs?: number
   /** When a stream is cut it asks again without streaming, and then it goes on. */

@@ -81,8 +81,7 @@ async function adapterRows(peer: Peer, at: At): Promise<readonly Row[]> {
   const talks = peer.conversation === true
   const alone = talks ? await conversationSuite(peer, at) : await adapterSuite(peer, at.server, at.root)
   const asking = peer.harness.autonomies.includes('ask') ? await askSuite(peer, at) : []
-  const kept = talks ? [] : [await sandboxRow(peer, at.server)]
-  return [...alone, ...asking, ...kept]
+  return [...alone, ...asking]
 }
 
 type Suite = (peer: Peer, at: At) => Promise<readonly Row[]>
@@ -91,6 +90,7 @@ type Suite = (peer: Peer, at: At) => Promise<readonly Row[]>
 async function rowsOf(peer: Peer, at: At): Promise<readonly Row[]> {
   const suites: Readonly<Record<string, Suite>> = {
     adapters: adapterRows,
+    sandbox: async (one, { server }) => [await sandboxRow(one, server)],
     config: hostileRows,
     capstan: (one, { server, root }) => capstanRows(one, server, root),
     talks: (one, { server, root }) => talkRows(one, server, root),

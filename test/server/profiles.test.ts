@@ -71,9 +71,9 @@ describe('a profile', () => {
     [{ temperature: 2.1 }, /temperature: must be at most 2, not 2.1/],
     [{ topP: -1 }, /topP: must be at least 0, not -1/],
     [{ sessionTtlMs: '2h' }, /sessionTtlMs: must be a number, not "2h"/],
-    [{ sessionTtlMs: 10 }, /sessionTtlMs: must be at least 60000, not 10/],
-    [{ leaseTtlMs: 5_000 }, /leaseTtlMs: must be a lease of 15s to 10m, not 5000/],
-    [{ heartbeatIntervalMs: 600_000 }, /heartbeatIntervalMs: must be a heartbeat each 1s to 60s, not 600000/],
+    [{ sessionTtlMs: 10 }, /sessionTtlMs: must be at least 60000, not 10 ms/],
+    [{ leaseTtlMs: 5_000 }, /leaseTtlMs: must be a lease of 15s to 10m, not 5000 ms/],
+    [{ heartbeatIntervalMs: 600_000 }, /heartbeatIntervalMs: must be a heartbeat each 1s to 60s, not 600000 ms/],
     [{ maxBatchSize: 51 }, /maxBatchSize: must be of 1 to 50 events, not 51/],
     [
       { context: [{ slug: 'a', binding: 'telepathy', text: 'x' }] },
@@ -125,6 +125,18 @@ describe('a profile', () => {
       'the catalog gives openai/gpt-5-codex no thinking level minimal, only low, medium, high',
     ])
   })
+})
+
+test('a profile that the host chose brings its time limit, unless the task has its own', async () => {
+  await make({ name: 'hasty', harness: 'shell', runningTimeoutMs: 60_000 })
+  const key = 'key-of-a-host-with-a-hasty-profile'
+  const daemon = await world.daemon({ key, offer: { name: 'hasty', profiles: ['hasty'], labels: ['hasty'] } })
+  const limitOf = async (more: object) => {
+    await world.client.call('createTask', { body: { prompt: 'x', labels: ['hasty'], ...more } })
+    return (await daemon.claim(5_000)).assignments[0]?.task.runningTimeoutMs
+  }
+  expect([await limitOf({}), await limitOf({ profiles: ['hasty'] })]).toEqual([60_000, 60_000])
+  expect(await limitOf({ runningTimeoutMs: 5_000 })).toBe(5_000)
 })
 
 test('a conversation may be gone on with for as long as its profile says', async () => {

@@ -244,7 +244,8 @@ describe.each(withoutPostgres ? ['SQLite'] : ['SQLite', 'PostgreSQL'])('on %s', 
       const other = await call().call('createTask', { body: { prompt: 'begin', repo: 'acme/app', harness: 'mute' } })
       const silent = await take(a)
       await a.beat([{ ...runOf(silent), harness: 'mute' }])
-      const kept = (await call().call('sendMessage', { params: { id: other.id }, body: { text: 'x', hold: true } })).task.id
+      const kept = (await call().call('sendMessage', { params: { id: other.id }, body: { text: 'x', hold: true } }))
+        .task.id
       expect(await problemOf(call().call('sayMessage', { params: { id: kept }, body: {} }))).toMatchObject({
         code: 'invalid_state',
         detail: expect.stringContaining('takes no words while it works'),

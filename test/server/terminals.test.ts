@@ -155,6 +155,17 @@ describe('the terminal of an interactive task', () => {
     expect(watcher.notes.at(-1)).toMatchObject({ type: 'end', reason: 'the agent ended' })
   })
 
+  it('is watched by fifty at most', async () => {
+    const again = await world.client.call('createTask', { body: { prompt: 'z', harness: 'shell', interactive: true } })
+    const [run] = (await daemon.claim(2_000)).assignments
+    if (run === undefined) throw new Error('nothing was claimed')
+    await daemon.beat([runOf(run)])
+    const many = await Promise.all(Array.from({ length: 50 }, () => join(world.server.token, again.id)))
+    await expect(join(world.server.token, again.id)).rejects.toThrow('503')
+    for (const { socket } of many) socket.close()
+    await Promise.all(many.map(({ closed }) => closed))
+  })
+
   it('cannot be joined while its host is away', async () => {
     await daemon.close()
     await until(async () => (await world.client.call('listDaemons', {})).items.every((each) => !each.connected))

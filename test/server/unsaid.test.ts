@@ -72,6 +72,15 @@ test('it may be given back after it was acknowledged; what nobody said is nothin
   await finish(daemon, await take(daemon))
 })
 
+test('what was said to a task that was then cancelled begins nothing', async () => {
+  const { run, params, seq } = await say(world, daemon, 'never mind')
+  await world.client.call('cancelTask', { params, body: {} })
+  await daemon.ask('ack', { seq, unsaid: true })
+  await finish(daemon, run)
+  expect(await waiting(params)).toEqual([])
+  expect((await daemon.claim(0)).assignments).toEqual([])
+})
+
 test('a session that was closed meanwhile takes no more: it is acknowledged, and nothing is begun', async () => {
   const { run, params, seq } = await say(world, daemon, 'closed')
   await finish(daemon, run)

@@ -115,7 +115,7 @@ describe.skipIf(skipped)('the page', () => {
     const { page } = ada
     await page.getByRole('link', { name: 'Add jitter' }).tap()
     await page.getByRole('tab', { name: 'Changes' }).tap()
-    await page.getByRole('button', { name: 'Comment on line 4' }).first().tap()
+    await page.locator('.group').filter({ hasText: 'import { jitter }' }).getByRole('button').tap()
     await page.getByLabel('Comment', { exact: true }).fill('name it spread')
     await page.getByRole('button', { name: 'Keep comment' }).tap()
     await page.getByLabel('Message to the agent').last().fill('Nearly there.')

@@ -4,7 +4,7 @@ import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { EventBody } from '../../src/protocol/events.ts'
 import type { FakeDaemon } from '../server/world.ts'
-import { makeWorld, runOf, until } from '../server/world.ts'
+import { endOf, makeWorld, runOf, until } from '../server/world.ts'
 import { findings, openBrowser, skipped, visit } from './browser.ts'
 import type { Claim } from './fleet.ts'
 import { begin, checks, fail, finish, host, patch, running, talk, tell } from './fleet.ts'
@@ -36,8 +36,8 @@ describe.skipIf(skipped)('the page of a task', () => {
     await page.getByRole('button', { name: 'Edit' }).click()
     await box1.fill('make these two one table')
     await box1.press('Control+Enter')
-    await comment(page, 13, 'a word too many')
-    await comment(page, 19, 'one line will do', 18)
+    await comment(page, '2 ** retry.tries)', 'a word too many')
+    await comment(page, 'jitter(limit, random)', 'one line will do', 18)
     await page.getByText('3 comments on lines go with it').click()
     expect(await findings(page)).toEqual([])
     await page.getByRole('listitem').filter({ hasText: 'a word too many' }).getByRole('button').click()
@@ -72,7 +72,7 @@ describe.skipIf(skipped)('the page of a task', () => {
     await using ada = await visit(browser, world.server, { path: `/tasks/${claim.task.id}` })
     const { page } = ada
     const field = page.getByRole('textbox', { name: 'Message to the agent' })
-    await page.getByRole('log').waitFor()
+    await field.waitFor()
     await page.keyboard.press('m')
     await page.keyboard.type('stop and think')
     await page.getByRole('button', { name: 'Send now' }).click()
@@ -188,6 +188,14 @@ describe.skipIf(skipped)('the page of a task', () => {
     await page.waitForURL((url) => !url.pathname.endsWith(id))
     const forked = await world.client.call('getTask', { params: { id: page.url().split('/').at(-1) ?? '' } })
     expect(forked).toMatchObject({ prompt: 'try it with a queue', continueFrom: { task: id, mode: 'fork' } })
+    const lost = await claimOf(box, forked.id)
+    await running(box, lost)
+    const ending = { ...endOf(lost), detail: 'its files are gone', class: null, resetAt: null }
+    await box.ask('fail', { ...ending, reason: 'not_resumable' })
+    await page.getByRole('button', { name: 'Go on with a summary' }).click()
+    await page.waitForURL((url) => !url.pathname.endsWith(forked.id))
+    const fresh = await world.client.call('getTask', { params: { id: page.url().split('/').at(-1) ?? '' } })
+    expect(fresh).toMatchObject({ prompt: 'try it with a queue', continueFrom: { handoff: true } })
     await page.getByRole('button', { name: 'Cancel' }).click()
     await page.getByRole('button', { name: 'Cancel task' }).click()
     await page.locator('header').getByText('cancelled').waitFor()
@@ -245,13 +253,10 @@ async function pull(page: Page, from: string, to: string): Promise<void> {
 }
 
 /** By keyboard: on one line, or from another one to it. */
-async function comment(page: Page, line: number, text: string, from = line): Promise<void> {
-  await page
-    .getByRole('button', { name: `Comment on line ${line}` })
-    .last()
-    .focus()
+async function comment(page: Page, line: string, text: string, from: number | null = null): Promise<void> {
+  await page.locator('.group').filter({ hasText: line }).last().getByRole('button').focus()
   await page.keyboard.press('Enter')
-  if (from !== line) await page.getByLabel('First line').selectOption(String(from))
+  if (from !== null) await page.getByLabel('First line').selectOption(String(from))
   const box = page.getByRole('textbox', { name: 'Comment' })
   await box.fill(text)
   await box.press('Control+Enter')
@@ -267,6 +272,8 @@ function said(box: FakeDaemon): string[] {
   return box.pushed.filter(({ type }) => type === 'message').map(({ body }) => (body as { text: string }).text) // the link's own table
 }
 
+/** A task that has ended is refused until it is queued again. */
 async function claimOf(box: FakeDaemon, id: string): Promise<Claim> {
-  return until(async () => (await box.claim(1_000, 1, id)).assignments[0], `a claim of ${id}`)
+  const claimed = async () => (await box.claim(1_000, 1, id).catch(() => null))?.assignments[0]
+  return until(claimed, `a claim of ${id}`)
 }

@@ -3,12 +3,12 @@
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import type { DaemonView } from '../../src/protocol/fleet.ts'
-import { daemons } from '../data/queries.ts'
+import { daemons, pools } from '../data/queries.ts'
 import { saidBy, server } from '../data/server.ts'
 import { Button } from '../parts/button.tsx'
 import { Copy } from '../parts/copy.tsx'
 import { Dialog } from '../parts/dialog.tsx'
-import { Field } from '../parts/field.tsx'
+import { Field, Select } from '../parts/field.tsx'
 
 interface AddHostProps {
   readonly known: readonly DaemonView[]
@@ -17,6 +17,8 @@ interface AddHostProps {
 
 export function AddHost({ known, onClose }: AddHostProps) {
   const [name, setName] = useState('')
+  const [pool, setPool] = useState('')
+  const poolsThere = useQuery(pools).data ?? []
   const {
     mutate,
     data: token,
@@ -45,6 +47,17 @@ export function AddHost({ known, onClose }: AddHostProps) {
             value={name}
             onChange={(event) => setName(event.target.value)}
           />
+          {poolsThere.length > 0 && (
+            <Select
+              label="Pool"
+              value={pool}
+              onChange={(event) => setPool(event.target.value)}
+              choices={[
+                { value: '', label: 'None: for any task that fits' },
+                ...poolsThere.map((each) => ({ value: each.name, label: each.name })),
+              ]}
+            />
+          )}
           {error !== null && (
             <p role="alert" className="text-bad">
               {saidBy(error)}
@@ -57,7 +70,7 @@ export function AddHost({ known, onClose }: AddHostProps) {
           </div>
         </form>
       ) : (
-        <Commands secret={token.secret} known={known} onClose={onClose} />
+        <Commands secret={token.secret} pool={pool} known={known} onClose={onClose} />
       )}
     </Dialog>
   )
@@ -65,9 +78,11 @@ export function AddHost({ known, onClose }: AddHostProps) {
 
 interface CommandsProps extends AddHostProps {
   readonly secret: string
+  /** Its name; '': none. */
+  readonly pool: string
 }
 
-function Commands({ secret, known, onClose }: CommandsProps) {
+function Commands({ secret, pool, known, onClose }: CommandsProps) {
   const [before] = useState(() => new Set(known.filter((host) => host.connected).map((host) => host.id)))
   const here = useQuery({ ...daemons, refetchInterval: 2_000 }).data ?? []
   const come = here.filter((host) => host.connected && !before.has(host.id))
@@ -88,7 +103,7 @@ function Commands({ secret, known, onClose }: CommandsProps) {
         </li>
         <li className="grid gap-1">
           <span className="text-xs text-faint">3. Start</span>
-          <Copy label="the start command" text="capstan daemon" />
+          <Copy label="the start command" text={pool === '' ? 'capstan daemon' : `capstan daemon --pool ${pool}`} />
         </li>
       </ol>
       <p

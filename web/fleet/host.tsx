@@ -25,13 +25,13 @@ export function Host({ host, pool, unfolded }: HostProps) {
   const details = `host-${host.id}`
   return (
     <li className="grid grid-cols-[minmax(0,1fr)] gap-2 border-t border-line px-4 py-3 first:border-t-0">
-      <div className="grid grid-cols-[minmax(0,1fr)_auto] items-center gap-x-4 gap-y-1.5 md:grid-cols-[minmax(0,1.3fr)_8rem_minmax(0,1.4fr)_8.5rem_5.5rem]">
+      <div className="grid grid-cols-[minmax(0,1fr)_auto] items-center gap-x-4 gap-y-1.5 lg:grid-cols-[minmax(0,1.3fr)_8rem_minmax(0,1.4fr)_8.5rem_5.5rem]">
         <button
           type="button"
           aria-expanded={open}
           aria-controls={details}
           onClick={() => setOpen(!open)}
-          className="flex min-h-8 min-w-0 items-center gap-2 text-left max-md:min-h-10"
+          className="flex min-h-8 min-w-0 items-center gap-2 text-left max-lg:min-h-10"
         >
           <Icon name="right" className={`size-3.5 text-faint transition-transform ${open ? 'rotate-90' : ''}`} />
           <Light host={host} />
@@ -41,12 +41,12 @@ export function Host({ host, pool, unfolded }: HostProps) {
           {pool !== null && <span className="max-w-32 shrink-0 truncate text-xs text-muted">{pool}</span>}
           {host.connected && host.draining && <span className="shrink-0 text-xs text-needs">draining</span>}
         </button>
-        <div className="justify-self-end md:order-last">
+        <div className="justify-self-end lg:order-last">
           {host.connected && drains && <Drain host={host} />}
           {!host.connected && manages && <Forget host={host} />}
         </div>
         <Load host={host} />
-        {open ? <span className="max-md:hidden" /> : <Agents host={host} />}
+        {open ? <span className="max-lg:hidden" /> : <Agents host={host} />}
         <Room host={host} />
       </div>
       <Troubles host={host} />
@@ -68,10 +68,10 @@ function Light({ host: { connected, draining } }: Pick<HostProps, 'host'>) {
 const mostPlaces = 16
 
 function Load({ host: { connected, running, maxAgents, name } }: Pick<HostProps, 'host'>) {
-  if (!connected) return <span className="text-xs text-faint max-md:hidden" />
+  if (!connected) return <span className="text-xs text-faint max-lg:hidden" />
   const places = Math.min(maxAgents, mostPlaces)
   return (
-    <div className="flex items-center gap-2 max-md:col-span-2">
+    <div className="flex items-center gap-2 max-lg:col-span-2">
       <div
         role="img"
         aria-label={`${running} of ${maxAgents} agents at work on ${name}`}
@@ -96,7 +96,7 @@ function Agents({ host: { harnesses } }: Pick<HostProps, 'host'>) {
   const now = useNow()
   const lacking = harnesses.filter((each) => !each.ready).length
   return (
-    <ul className="flex min-w-0 flex-wrap gap-x-2.5 text-xs max-md:col-span-2">
+    <ul className="flex min-w-0 flex-wrap gap-x-2.5 text-xs max-lg:col-span-2">
       {harnesses
         .filter((each) => each.ready)
         .map((each) => (
@@ -124,7 +124,7 @@ function Room({ host: { connected, lastSeenAt, freeMemoryBytes, freeDiskBytes } 
     freeDiskBytes === null ? '' : `${bytes(freeDiskBytes)} disk free`,
   ].filter((each) => each !== '')
   return (
-    <div className="flex flex-wrap gap-x-2.5 text-xs text-muted tabular-nums max-md:col-span-2 md:grid md:text-right">
+    <div className="flex flex-wrap gap-x-2.5 text-xs text-muted tabular-nums max-lg:col-span-2 lg:grid lg:text-right">
       {connected ? (
         free.map((each) => <span key={each}>{each}</span>)
       ) : (

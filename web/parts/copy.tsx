@@ -14,7 +14,7 @@ export function Copy({ text, label }: { readonly text: string; readonly label: s
     setTimeout(() => setCopied(false), shownMs)
   }
   return (
-    <div className="flex items-start gap-1 rounded-md border border-line bg-panel py-1 pr-1 pl-2.5">
+    <div className="flex items-center gap-1 rounded-md border border-line bg-panel py-1 pr-1 pl-2.5">
       <code ref={code} className="min-w-0 flex-1 py-1 font-mono text-xs break-all whitespace-pre-wrap">
         {text}
       </code>

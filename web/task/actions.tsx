@@ -1,6 +1,7 @@
 // What a person can do with a task now. What ends something for good asks first.
 
 import { useMutation } from '@tanstack/react-query'
+import { useNavigate } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
 import { useState } from 'react'
 import type { TaskView } from '../../src/protocol/task.ts'
@@ -9,8 +10,9 @@ import type { Weight } from '../parts/button.tsx'
 import { Button } from '../parts/button.tsx'
 import { Dialog } from '../parts/dialog.tsx'
 import { useKeys } from '../shell/keys.tsx'
+import { handOver } from './send-back.ts'
 
-type Act = 'finishTask' | 'cancelTask' | 'retryTask' | 'acceptTask' | 'rejectTask' | 'hold' | 'release'
+type Act = 'finishTask' | 'cancelTask' | 'retryTask' | 'acceptTask' | 'rejectTask' | 'hold' | 'release' | 'handOver'
 
 interface Offer {
   readonly act: Act
@@ -30,6 +32,15 @@ function offers(task: TaskView): readonly Offer[] {
     return [
       { act: 'acceptTask', name: 'Accept', weight: 'main', key: 'a' },
       { act: 'rejectTask', name: 'Reject', weight: 'plain', key: 'r', ask: 'What is wrong with it?' },
+    ]
+  if (reason === 'not_resumable' && task.continueFrom !== null)
+    return [
+      {
+        act: 'handOver',
+        name: 'Go on with a summary',
+        weight: 'main',
+        why: 'Its conversation cannot be resumed: a new one begins with what was asked and said in it',
+      },
     ]
   if (verdict === 'rejected' || (state === 'failed' && reason !== 'condition_unsatisfiable'))
     return [{ act: 'retryTask', name: 'Retry', weight: 'main', why: 'Runs it again from its base, as a new attempt' }]
@@ -60,12 +71,14 @@ interface ActionsProps {
 }
 
 export function Actions({ task, children }: ActionsProps) {
+  const navigate = useNavigate()
   const [asking, setAsking] = useState<Offer | null>(null)
   const { mutate, error, isPending } = useMutation({
-    mutationFn: ({ act, message }: { act: Act; message: string }) => call(act, task.id, message),
+    mutationFn: ({ act, message }: { act: Act; message: string }) => call(act, task, message),
     onSuccess: (next) => {
-      cache.setQueryData(['task', task.id], next)
+      cache.setQueryData(['task', next.id], next)
       setAsking(null)
+      if (next.id !== task.id) void navigate({ to: '/tasks/$taskId', params: { taskId: next.id } })
     },
   })
   const start = (offer: Offer) => (offer.ask === undefined ? mutate({ act: offer.act, message: '' }) : setAsking(offer))
@@ -104,8 +117,9 @@ export function Actions({ task, children }: ActionsProps) {
   )
 }
 
-function call(act: Act, id: string, message: string): Promise<TaskView> {
-  const params = { id }
+function call(act: Act, task: TaskView, message: string): Promise<TaskView> {
+  const params = { id: task.id }
+  if (act === 'handOver') return handOver(task)
   if (act === 'hold' || act === 'release') return server.call('holdTask', { params, body: { on: act === 'hold' } })
   if (act === 'retryTask' || act === 'finishTask') return server.call(act, { params, body: {} })
   return server.call(act, { params, body: message === '' ? {} : { message } })

@@ -4,10 +4,10 @@ import { Link } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
 import type { AttemptView, TaskView } from '../../src/protocol/task.ts'
 import { Empty } from '../parts/empty.tsx'
-import { count, dollars, exactTime, plural, words } from '../parts/figures.ts'
+import { count, exactTime, plural, words } from '../parts/figures.ts'
 import { Lasted } from '../parts/time.tsx'
 import type { TaskTab } from '../routes.tsx'
-import { tokensOf } from './cost.ts'
+import { costWords, tokensOf } from './cost.ts'
 
 export function Attempts({ task }: { readonly task: TaskView }) {
   if (task.attempts.length === 0)
@@ -53,7 +53,7 @@ function Attempt({ attempt }: { readonly attempt: AttemptView }) {
         {attempt.exitCode !== null && attempt.exitCode !== 0 && <span>exit code {attempt.exitCode}</span>}
         {attempt.signal !== null && <span>{attempt.signal}</span>}
         {tokensOf(attempt) > 0 && <span>{count(tokensOf(attempt))} tokens</span>}
-        {attempt.costUsd !== null && <span>{dollars(attempt.costUsd)}</span>}
+        {attempt.costUsd !== null && <span>{costWords(attempt)}</span>}
         {evidence !== null && evidence.filesChanged > 0 && (
           <To tab="changes" n={n}>
             {plural(evidence.filesChanged, 'file')} changed

@@ -5,7 +5,7 @@ import type { ReactNode } from 'react'
 import type { AttemptView, TaskView } from '../../src/protocol/task.ts'
 import { exactText } from '../parts/ansi.ts'
 import { bytes, count, dollars, exactTime, plural, span, who, words } from '../parts/figures.ts'
-import { sumOf } from './cost.ts'
+import { costWords, sumOf } from './cost.ts'
 import { Prompt } from './prompt.tsx'
 
 interface DetailsProps {
@@ -147,7 +147,7 @@ function Run({ attempt }: { readonly attempt: AttemptView }) {
         ['From cache', usage === null || usage.cacheReadTokens === 0 ? null : count(usage.cacheReadTokens)],
         ['Into cache', usage === null || usage.cacheWriteTokens === 0 ? null : count(usage.cacheWriteTokens)],
         ['Tokens in all', usage === null ? null : count(sumOf(usage))],
-        ['Cost', attempt.costUsd === null ? null : dollars(attempt.costUsd)],
+        ['Cost', costWords(attempt)],
       ]}
     />
   )

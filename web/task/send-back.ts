@@ -24,6 +24,12 @@ export async function fork(task: TaskView, text: string): Promise<string> {
   return made.id
 }
 
+/** Says the same again to an agent that knows of the earlier conversation by a summary only. Gives the new task. */
+export async function handOver({ id, prompt, continueFrom }: TaskView): Promise<TaskView> {
+  const body = { prompt, continueFrom: { task: id, mode: continueFrom?.mode ?? 'extend', handoff: true } }
+  return once(`hand over ${id}`, (idempotencyKey) => server.call('createTask', { body, idempotencyKey }))
+}
+
 export interface Words {
   readonly text: string
   /** How many comments on lines are in it. */

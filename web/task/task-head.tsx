@@ -49,13 +49,13 @@ export function TaskHead({ task, attempt, openRequests }: HeadProps) {
 
 function Facts({ task, attempt }: Omit<HeadProps, 'openRequests'>) {
   const last = task.attempts.at(-1)
-  const { tokens, usd } = costOf(task)
+  const { tokens, usd, estimated } = costOf(task)
   const facts = [
     task.repo,
     [last?.harness ?? task.harness, last?.model ?? task.model].filter((each) => each != null).join(' '),
     last === undefined ? null : `on ${last.daemonName}`,
     tokens > 0 ? `${count(tokens)} tokens` : null,
-    usd > 0 ? dollars(usd) : null,
+    usd > 0 ? `${estimated ? 'about ' : ''}${dollars(usd)}` : null,
   ].filter((fact): fact is string => fact !== null && fact !== '')
   return (
     <>

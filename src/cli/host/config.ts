@@ -18,7 +18,10 @@ export async function showConfig(given: Given<typeof daemonOptions>, context: Co
     from: from[name] ?? 'default',
   }))
   if (given.json) {
-    terminal.json(Object.fromEntries(all.map(({ name, value, from }) => [name, { value, from }])))
+    // A default may be decided only at the start: its words are for people, so they stand beside the value.
+    const inJson = ({ name, value, from }: (typeof all)[number]) =>
+      value === null ? { value, from, default: defaultInWords(name) } : { value, from }
+    terminal.json(Object.fromEntries(all.map((each) => [each.name, inJson(each)])))
     return 0
   }
   const rows = all.map(({ name, kind, value, from }) => [

@@ -64,7 +64,7 @@ export const settingsOfDaemon = [
     kind: 'text',
     choices: ['auto', 'ws', 'http'],
     value: 'WAY',
-    summary: 'How to reach the server: auto, ws or http; default auto',
+    summary: 'How to reach the server; default auto',
   },
   { name: 'socket-retry', kind: 'duration', value: 'DUR', summary: 'Blocked sockets are tried again; default 60s' },
   { name: 'run-as', kind: 'text', value: 'USER', summary: 'Start agents as this user (a daemon of root)' },

@@ -22,7 +22,8 @@ export async function hostFindings(dataDir: string, context: Context): Promise<r
     dataFolder(dataDir),
     disk(dataDir),
     await repositories(dataDir, signal),
-    await optional({ what: 'tmux', args: ['-V'], use: 'attaching to interactive agents' }, env),
+    await optional({ what: 'tmux', args: ['-V'], remedy: 'install tmux 3' }, env),
+    await script(env),
     ...(await sandbox(context)),
   ]
 }
@@ -101,13 +102,27 @@ async function sandbox({ env, clock }: Context): Promise<readonly Finding[]> {
 interface Program {
   readonly what: string
   readonly args: readonly string[]
-  readonly use: string
+  readonly remedy: string
 }
 
-async function optional({ what, args, use }: Program, env: Env): Promise<Finding> {
+async function optional({ what, args, remedy }: Program, env: Env): Promise<Finding> {
   const text = await outputOf(what, args, { env })
   if (text !== null) return { what, state: 'ok', detail: text, remedy: null }
-  return { what, state: 'info', detail: `not found; needed only for ${use}`, remedy: null }
+  return { what, state: 'info', detail: 'not found; needed only for interactive tasks', remedy }
+}
+
+/** That of util-linux alone tells an agent's exit code; macOS has its own, which does. */
+async function script(env: Env): Promise<Finding> {
+  const [what, remedy] = ['script', 'install util-linux (package util-linux, or bsdutils on Debian and Ubuntu)']
+  if (process.platform === 'darwin') return { what, state: 'ok', detail: 'of the system', remedy: null }
+  const found = await optional({ what, args: ['--version'], remedy }, env)
+  if (found.state !== 'ok' || found.detail.includes('util-linux')) return found
+  return {
+    what,
+    state: 'info',
+    detail: `${found.detail} is not that of util-linux; needed for interactive tasks`,
+    remedy,
+  }
 }
 
 async function outputOf(

@@ -109,6 +109,14 @@ function harnessFindings(host: DaemonView): readonly Finding[] {
   const ready = agents.some((each) => each.ready)
   return agents.map((each) => {
     const state = each.ready ? 'ok' : ready ? 'info' : 'warn'
-    return { what: 'agent', state, detail: harnessText(each), remedy: null }
+    if (each.ready) return { what: 'agent', state, detail: harnessText(each), remedy: null }
+    // Every adapter says what is wrong, and after a colon what to do.
+    const [problem = '', ...rest] = (each.problem ?? 'not ready').split(': ')
+    return {
+      what: 'agent',
+      state,
+      detail: `${each.name}: ${problem}`,
+      remedy: rest.length === 0 ? null : rest.join(': '),
+    }
   })
 }

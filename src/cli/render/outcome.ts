@@ -94,7 +94,8 @@ function checkLines(check: CheckOutcome, all: readonly CheckOutcome[], { style, 
 function costLines(attempt: AttemptView | null, { style }: Look): readonly string[] {
   if (attempt === null) return []
   const used = attempt.usage === null ? [] : [tokens(attempt.usage)]
-  const cost = attempt.costUsd === null ? [] : [dollars(attempt.costUsd)]
+  const about = attempt.costEstimated ? 'about ' : ''
+  const cost = attempt.costUsd === null ? [] : [`${about}${dollars(attempt.costUsd)}`]
   const all = [...used, ...cost]
   return all.length === 0 ? [] : [indent(style.dim(all.join('; ')))]
 }

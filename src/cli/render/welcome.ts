@@ -72,18 +72,20 @@ function hostLines(host: DaemonView, program: string, look: Look): readonly stri
     ...repos.flatMap((text) => entry('repo', oneLine(text), look)),
     ...(ready.length > 0
       ? entry('agents', oneLine(ready.map(harnessText).join(', ')), look)
-      : noAgents(
-          agents.map((each) => oneLine(harnessText(each))),
-          look,
-        )),
+      : noAgents(agents, program, look)),
     ...entry('autonomy', 'full: agents run any command as you (less: --autonomy edit)', look),
   ]
 }
 
-function noAgents(missing: readonly string[], look: Look): readonly string[] {
+/** What is here and lacks something is told in full; what is not here is a list of what one could install. */
+function noAgents(agents: DaemonView['harnesses'], program: string, look: Look): readonly string[] {
+  const absent = agents.filter(({ problem }) => problem?.includes('is not on PATH') === true)
+  const here = agents.filter((each) => !absent.includes(each))
+  const names = absent.map(({ name }) => name).join(', ')
   return [
     ...entry('agents', look.style.yellow('no agent CLI is ready; only --harness shell works'), look),
-    ...missing.flatMap((text) => entry('', text, look)),
+    ...here.flatMap((each) => entry('', oneLine(harnessText(each)), look)),
+    ...(absent.length === 0 ? [] : entry('', `install one of ${oneLine(names)}; how: ${program} doctor`, look)),
   ]
 }
 

@@ -6,22 +6,27 @@ import { Problem } from '../../core/problem.ts'
 import type { Context } from '../context.ts'
 import { dataDirOf, repoRegistryPath } from '../data-dir.ts'
 
+export interface Here {
+  readonly slug: string
+  /** For standard error, once the task is there: a refusal should stand alone. */
+  readonly notes: readonly string[]
+}
+
 /**
- * Its slug, said on standard error; undefined when the folder is in no checkout at all. Throws `unknown_repo` in a checkout that is not
+ * Undefined when the folder is in no checkout at all. Throws `unknown_repo` in a checkout that is not
  * registered: an agent at work in an empty folder instead would be a surprise.
  */
-export async function hereRepo(context: Context): Promise<string | undefined> {
+export async function hereRepo(context: Context): Promise<Here | undefined> {
   const { inspectRepo } = await import('../../daemon/repos/inspect.ts')
   const { listRepos, resolveInside } = await import('../../daemon/repos/registry.ts')
   const repos = listRepos(repoRegistryPath(dataDirOf(context, undefined)))
   try {
     const { repo } = resolveInside(repos, context.cwd)
-    if (!context.json) {
-      context.terminal.note(`in repository ${repo.slug} (another: --repo SLUG; none: --workspace-mode scratch)`)
-      const found = await inspectRepo(repo.path, { signal: context.signal, timeoutMs: 2_000 })
-      if (found.usable) context.terminal.note(...found.notices.map((notice) => `note: ${notice}`))
-    }
-    return repo.slug
+    if (context.json) return { slug: repo.slug, notes: [] }
+    const found = await inspectRepo(repo.path, { signal: context.signal, timeoutMs: 2_000 })
+    const notices = found.usable ? found.notices.map((notice) => `note: ${notice}`) : []
+    const chosen = `in repository ${repo.slug} (another: --repo SLUG; none: --workspace-mode scratch)`
+    return { slug: repo.slug, notes: [chosen, ...notices] }
   } catch (error) {
     if (!(error instanceof Problem) || error.code !== 'repo_not_allowed') throw error
   }

@@ -36,7 +36,7 @@ export const repo: GroupSpec = {
     }),
     verb({
       name: 'trust',
-      summary: 'Let the commands of its .capstan/repo.toml run, as it is now',
+      summary: 'Let its .capstan/repo.toml and its agents’ own files count, as they are now',
       args: [name],
       options: repoOptions,
       examples: ['capstan repo trust acme/app'],

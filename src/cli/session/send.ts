@@ -34,12 +34,12 @@ export async function editMessage({ args }: Plain, context: Context): Promise<nu
 }
 
 export function holdTask(given: Plain, context: Context): Promise<number> {
-  return setHold(given, context, true)
+  return setHold(given.args[0], context, true)
 }
 
 export async function releaseTask(given: Given<typeof releaseOptions>, context: Context): Promise<number> {
   const { args, options } = given
-  if (options.now !== true) return setHold({ args, options: {} }, context, false)
+  if (options.now !== true) return setHold(args[0], context, false)
   const client = await connect(context)
   const said = await client.call('sayMessage', { params: { id: args[0] ?? '' }, body: {}, signal: context.signal })
   if (context.json) context.terminal.json(said)
@@ -47,9 +47,9 @@ export async function releaseTask(given: Given<typeof releaseOptions>, context: 
   return 0
 }
 
-async function setHold({ args }: Plain, context: Context, on: boolean): Promise<number> {
+async function setHold(id: string | undefined, context: Context, on: boolean): Promise<number> {
   const client = await connect(context)
-  const task = await client.call('holdTask', { params: { id: args[0] ?? '' }, body: { on }, signal: context.signal })
+  const task = await client.call('holdTask', { params: { id: id ?? '' }, body: { on }, signal: context.signal })
   if (context.json) context.terminal.json(task)
   else context.terminal.out(`${task.id}  ${on ? 'held' : standingOf(task).word}`)
   return 0

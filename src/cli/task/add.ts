@@ -29,7 +29,9 @@ export async function addTask(given: Add, context: Context): Promise<number> {
   const texts = [given.args[0], options.prompt, options.promptFile] as const
   const body = taskOf(given, context, await promptOf(texts, context))
   const client = await connect(context)
-  const repo = options.repo ?? (options.workspaceMode === 'scratch' ? undefined : await hereRepo(context))
+  const chosen = options.repo !== undefined || options.workspaceMode === 'scratch'
+  const here = chosen ? undefined : await hereRepo(context)
+  const repo = options.repo ?? here?.slug
   if (repo !== undefined) body.repo = repo
   if (options.attach !== undefined) body.attachments = await uploadFiles(options.attach, client, context)
   const created = await client.call('createTask', {
@@ -37,6 +39,7 @@ export async function addTask(given: Add, context: Context): Promise<number> {
     signal: context.signal,
     ...(options.idempotencyKey === undefined ? {} : { idempotencyKey: options.idempotencyKey }),
   })
+  if (here !== undefined) context.terminal.note(...here.notes)
   return followOrSay(client, created, { follow: options.follow, wait: options.wait, context })
 }
 

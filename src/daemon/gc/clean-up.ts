@@ -93,7 +93,7 @@ async function clearArtifacts(job: Job, { workspace, attemptId }: Leftover): Pro
 function whyDue(job: Job, leftover: Leftover): string | null {
   const { retention, olderThanMs } = job
   const outcome = leftover.end?.outcome ?? 'failed' // without a record of a good end it is kept as long as a bad one
-  const own = outcome === 'completed' ? retention.completedMs : retention.failedMs
+  const own = leftover.end?.warmMs ?? (outcome === 'completed' ? retention.completedMs : retention.failedMs)
   const keepMs = olderThanMs ?? Math.min(own, leftover.end?.keepMs ?? own)
   const ageMs = job.clock.now() - leftover.at
   if (ageMs >= keepMs) return leftover.end === null ? 'left without a record of its end' : `its run ${outcome}`

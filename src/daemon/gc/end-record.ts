@@ -12,6 +12,8 @@ const shape = z.object({
   at: z.number(),
   /** The profile's workspaceTtlMs: its folder may go after so long, also where the host would keep it longer. */
   keepMs: z.number().optional(),
+  /** The host's own word for folders of sessions, in place of its retention. */
+  warmMs: z.number().optional(),
   /** The folder in its workspace where its agent worked; absent: at the top. */
   subfolder: z.string().optional(),
 })

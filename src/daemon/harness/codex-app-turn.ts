@@ -173,8 +173,9 @@ function resetOf(state: CodexAppState): number | null {
 
 /** Pure. The turn's end decides; an end without it is a crash, whatever the exit code. */
 export function finishCodexApp(state: CodexAppState, exit: ExitFacts): Verdict {
-  const { model, thread, lastText, terminal, stderr } = state
-  const summary = { usage: spentUsage(state), costUsd: state.costUsd, model, sessionRef: thread, lastText }
+  const { model, thread, lastText, terminal, stderr, costUsd } = state
+  const cost = { costUsd, costEstimated: costUsd !== null }
+  const summary = { usage: spentUsage(state), ...cost, model, sessionRef: thread, lastText }
   if (terminal === null) return { ...summary, ...crashOf('Codex', exit, stderr) }
   if (terminal.ok || terminal.reason !== 'quota' || terminal.resetAt !== null) return { ...summary, ...terminal }
   return { ...summary, ...terminal, resetAt: resetTime(terminal.detail, exit.at ?? null) }

@@ -153,7 +153,8 @@ function raw(line: Line): EventBody {
 /** Pure. Success needs `turn.completed` as the last word and exit code 0. */
 export function finishCodex(state: CodexState, exit: ExitFacts): Verdict {
   const { usage, costUsd, session, lastText } = state
-  const summary = { usage, costUsd, model: null, sessionRef: session, lastText }
+  const cost = { costUsd, costEstimated: costUsd !== null }
+  const summary = { usage, ...cost, model: null, sessionRef: session, lastText }
   if (state.terminal === 'completed') {
     if (exit.code === 0) return { ...summary, ok: true }
     const detail = `Codex completed its turn and then ended with ${exitWords(exit)}`

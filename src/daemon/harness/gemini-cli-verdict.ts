@@ -78,7 +78,8 @@ const exits = { auth: 41, turns: 53 } as const
 /** Pure. Success needs a `result` of status `success` as the last word, no stop before it, and exit code 0. */
 export function finishGemini(state: GeminiState, exit: ExitFacts): Verdict {
   const { usage, costUsd, model, session, lastText } = state
-  return { usage, costUsd, model, sessionRef: session, lastText, ...conclusion(state, exit) }
+  const cost = { costUsd, costEstimated: costUsd !== null }
+  return { usage, ...cost, model, sessionRef: session, lastText, ...conclusion(state, exit) }
 }
 
 function conclusion(state: GeminiState, exit: ExitFacts): { readonly ok: true } | Failure {

@@ -203,6 +203,8 @@ export interface Failure {
 export interface Summary {
   readonly usage: Usage | null
   readonly costUsd: number | null
+  /** True: not the CLI's figure, but made of its tokens and the table of prices. Absent: it is the CLI's. */
+  readonly costEstimated?: boolean
   readonly model: string | null
   readonly sessionRef: string | null
   /** The agent's last words, for a commit message or a summary. */

@@ -57,7 +57,7 @@ async function list(
 }
 
 /** `''`, `a/`, `a/b/` for `a/b`. */
-function foldersTo(subfolder: string | null): readonly string[] {
+export function foldersTo(subfolder: string | null): readonly string[] {
   const names = (subfolder ?? '').split('/').filter((name) => name !== '' && name !== '.')
   return ['', ...names.map((_, index) => `${names.slice(0, index + 1).join('/')}/`)]
 }

@@ -22,12 +22,12 @@ const glob = inside.refine((path) => !path.startsWith(':'), 'a glob does not beg
 
 const repoFile = z.strictObject({
   setup: commands.default([]).describe('Run by sh -c in a fresh workspace before the agent'),
+  teardown: commands.default([]).describe('Run when a run is over, in its workspace'),
   cacheKey: z
     .array(glob)
     .max(32)
     .default([])
     .describe('Files that setup reads, below its folder: while they stay as they are, what it left is used again'),
-  teardown: commands.default([]).describe('Run when a run is over, in its workspace'),
   checks: z
     .union([
       z.array(check),

@@ -2,6 +2,7 @@
 // are brought out of it.
 
 import { messageOf } from '../../lib/error-text.ts'
+import type { SandboxSettings } from '../../protocol/sandbox.ts'
 import { boxFolder } from '../sandbox/bubblewrap.ts'
 import { tokenCopies } from '../sandbox/homes.ts'
 import { limitGroups } from '../sandbox/limits.ts'
@@ -42,16 +43,7 @@ export function watchBox(
       log.warn({ attemptId, error: messageOf(error) }, what)
     }
   }
-  const groups = [
-    ...limitGroups(sandbox.limits, attemptId),
-    ...(deps.containment.name === 'cgroup' ? [cgroupOf(deps.containment.root, attemptId)] : []),
-  ]
-  const told = new Set<string>()
-  const tellLimits = () => {
-    const news = limitsReached(groups, settings.resources ?? {}).filter((each) => !told.has(each))
-    for (const each of news) told.add(each)
-    if (news.length > 0) tell(news)
-  }
+  const tellLimits = limitTeller(deps, { attemptId, resources: settings.resources ?? {} }, tell)
   const look = () => {
     carefully('limits not told', tellLimits)
     carefully('denied hosts not told', () => tellNew(run.runDir, 'agent', tell))
@@ -80,5 +72,24 @@ async function watch({ clock }: Pick<RunDeps, 'clock'>, signal: AbortSignal, loo
     last = signal.aborted
     look()
     if (!last) await clock.sleep(lookMs, signal).catch(() => {}) // over: one more look
+  }
+}
+
+/** Tells each limit that was met once. */
+function limitTeller(
+  { sandbox, containment }: Pick<RunDeps, 'sandbox' | 'containment'>,
+  {
+    attemptId,
+    resources,
+  }: { readonly attemptId: string; readonly resources: NonNullable<SandboxSettings['resources']> },
+  tell: (messages: readonly string[]) => void,
+): () => void {
+  const own = containment.name === 'cgroup' ? [cgroupOf(containment.root, attemptId)] : []
+  const groups = [...limitGroups(sandbox.limits, attemptId), ...own]
+  const told = new Set<string>()
+  return () => {
+    const news = limitsReached(groups, resources).filter((each) => !told.has(each))
+    for (const each of news) told.add(each)
+    if (news.length > 0) tell(news)
   }
 }

@@ -11,7 +11,7 @@ import type { Assignment } from '../../protocol/link.ts'
 import { oneLine } from '../harness/cut.ts'
 import type { Answer, Ask, Brief, Harness, Line, Reduced } from '../harness/port.ts'
 import type { Offsets } from '../journal/follow.ts'
-import type { Asked, Words } from '../journal/talk.ts'
+import type { Asked } from '../journal/talk.ts'
 import { holdDeadline, pokePump, releaseDeadline } from '../supervisor/run.ts'
 import { answerWords, foreignWords, mayAnswer } from './answer-words.ts'
 import { requestIdOf, requestOf, shownOptions, titleOf } from './ask.ts'
@@ -26,6 +26,7 @@ import type { Mark } from './marks.ts'
 import { fitted, keepMark, linesBetween, marksBehind } from './marks.ts'
 import type { KeptCall, Step } from './talk-step.ts'
 import { isReserved, isSilent, lostKey, newStep, ownKey } from './talk-step.ts'
+import { unreadWords } from './unread.ts'
 
 export interface ConversationInput {
   readonly assignment: Assignment
@@ -199,27 +200,17 @@ export class Conversation {
   /** The agent is gone: nobody needs to answer it any more, and what it did not read becomes the next message. */
   end(): void {
     const { waiting } = this.#asks
-    const unread = this.#unread()
+    const { attemptId, epoch } = this.#in.assignment
+    const held = this.#in.harness.unread?.(this.#parser) ?? []
+    const unread = unreadWords(this.#deps.journal.talk.words(attemptId), held, this.#reached.stdout)
     if (waiting.length + unread.length === 0) return
     const step = newStep()
     for (const key of waiting) this.#withdraw(key, step)
-    const { attemptId, epoch } = this.#in.assignment
     for (const { seq, text } of unread) {
-      const message = oneLine(`not read by the agent, kept as the next message: ${text}`, 2_000)
-      step.events.push({ type: 'notice', message })
+      step.events.push({ type: 'notice', message: oneLine(`not read by the agent: ${text}`, 2_000) })
       step.reports.push({ kind: 'unsaid', body: { attemptId, epoch, seq } })
     }
     this.#commit(step, step.events, {})
-  }
-
-  /** Words that the adapter still holds, and those after which the agent said nothing any more. */
-  #unread(): readonly Words[] {
-    const given = [...this.#deps.journal.talk.words(this.#in.assignment.attemptId)]
-    const held = (this.#in.harness.unread?.(this.#parser) ?? []).flatMap((text) => {
-      const at = given.findLastIndex((words) => words.text === text)
-      return at === -1 ? [] : given.splice(at, 1)
-    })
-    return [...held, ...given.filter(({ at }) => at >= this.#reached.stdout)]
   }
 
   #answer(asked: Asked, given: Given & { readonly kind: 'answer' }, step: Step): void {

@@ -60,7 +60,7 @@ export function concludeEnd(facts: EndFacts): Ending {
   const { harness, parser, ended, stopping } = facts
   const { code, signal, at } = ended
   const verdict = harness.finish(parser, { code: signal === null ? code : null, signal, at })
-  const { usage, costUsd, model, sessionRef, lastText } = verdict
+  const { usage, costUsd, costEstimated = false, model, sessionRef, lastText } = verdict
   const own = verdict.ok
     ? null
     : { reason: verdict.reason, detail: verdict.detail, class: verdict.class, resetAt: verdict.resetAt }
@@ -71,6 +71,7 @@ export function concludeEnd(facts: EndFacts): Ending {
     failure: stopping ?? forced(facts) ?? own,
     usage,
     costUsd,
+    costEstimated,
     model,
     sessionRef,
     lastText,

@@ -25,7 +25,7 @@ export const hostItself = 'host'
 
 /** What the transcript says of words that nobody took. */
 export function lateWords({ by, text }: Given & { readonly kind: 'message' }): string {
-  return oneLine(`came too late for the agent, kept as the next message: ${by}: ${text}`, 2_000)
+  return oneLine(`came too late for the agent: ${by}: ${text}`, 2_000)
 }
 
 /** What a push of the server brings for a run. */

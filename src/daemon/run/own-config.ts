@@ -1,8 +1,10 @@
 // Whether a repository's own configuration of the agent counts in a run: only as the host's owner trusted it. Decided once, before the start.
 
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Harness } from '../harness/port.ts'
 import { builtIn } from '../harness/registry.ts'
-import { agentConfigIn, holdsFile } from '../repos/agent-config.ts'
+import { agentConfigIn, foldersTo, holdsFile } from '../repos/agent-config.ts'
 import { listRepos } from '../repos/registry.ts'
 import { privately } from '../workspace/private-git.ts'
 import type { RunDeps } from './deps.ts'
@@ -29,24 +31,39 @@ export async function holdConfig(deps: RunDeps, record: RunRecord, { subfolder, 
   if (workspace.mode === 'scratch') return record.save({ held: null }) // it has no repository
   const at = privately(workspace, { signal })
   const { repoConfig } = harness
-  // Of a CLI that nobody knows, all that any agent reads may be read.
-  const names = repoConfig?.names ?? (harness.explicit ? [] : builtIn.flatMap((each) => each.repoConfig?.names ?? []))
-  const found = names.length === 0 ? null : await agentConfigIn(workspace.baseTree, { names, subfolder }, at)
   const repo = listRepos(deps.registryPath).find(({ path }) => path === workspace.repoPath) ?? null
-  if (found === null || repo?.trusted.includes(found.cid) === true) return record.save({ held: null })
-  const remedy = repo === null ? null : `capstan repo trust ${repo.slug}`
-  const told = { harness, paths: found.paths, remedy }
+  // One look at the folders spares the usual repository, which has none, a start of git.
+  const there = namesIn(workspace.path, subfolder)
+  const sets = namesFor(harness).filter((names) => names.some((name) => there.has(name)))
+  const looked = sets.map((names) => agentConfigIn(workspace.baseTree, { names, subfolder }, at))
+  const found = (await Promise.all(looked)).filter((config) => config !== null)
+  const paths = found.filter(({ cid }) => repo?.trusted.includes(cid) !== true).flatMap((config) => config.paths)
+  if (paths.length === 0) return record.save({ held: null })
+  const told = { harness, paths, remedy: repo === null ? null : `capstan repo trust ${repo.slug}` }
   if (repoConfig === undefined) {
     record.save({ held: null })
     return record.notice([
-      `${shown(found.paths)}: whether ${harness.title} obeys it is not known here, and nothing holds it back`,
+      `${shown(paths)}: whether ${harness.title} obeys it is not known here, and nothing holds it back`,
     ])
   }
   if (repoConfig.untrusted === 'obeyed') throw new RunRefused('policy_refused', refusal(told))
   const words = repoConfig.instructions ?? null
   const instructions = words !== null && (await holdsFile(workspace.baseTree, words, at)) ? words : null
-  record.save({ held: { paths: found.paths, instructions } })
+  record.save({ held: { paths, instructions } })
   record.notice([heldWords(told)])
+}
+
+/** Of a CLI that nobody knows, what any agent reads may be read. A script reads none. */
+function namesFor({ explicit, repoConfig }: Harness): readonly (readonly string[])[] {
+  if (repoConfig !== undefined) return [repoConfig.names]
+  return explicit ? [] : builtIn.flatMap((each) => (each.repoConfig === undefined ? [] : [each.repoConfig.names]))
+}
+
+/** In small letters. No agent is at work yet. */
+function namesIn(path: string, subfolder: string | null): ReadonlySet<string> {
+  const folders = foldersTo(subfolder).map((folder) => join(path, folder))
+  const names = folders.flatMap((folder) => (existsSync(`${folder}/.`) ? readdirSync(folder) : []))
+  return new Set(names.map((name) => name.toLowerCase()))
 }
 
 interface Told {

@@ -60,11 +60,11 @@ function leases(dataDir: string): { readonly port: number; readonly by: string }
     .sort((a, b) => a.port - b.port)
 }
 
-/** Of runs of this daemon whose folder was cleaned up. Others' are theirs to release. */
+/** Of runs that this daemon has forgotten, or that no daemon has. Others' are theirs to release. */
 function dropStale({ places, state, journal }: RunDeps): void {
   const known = new Set(journal.runs().map((run) => run.attemptId))
   for (const { port, by } of leases(places.dataDir)) {
-    const gone = existsSync(join(state.runs, by)) ? !known.has(by) : !otherDaemonHas(places.dataDir, by)
+    const gone = !known.has(by) && (existsSync(join(state.runs, by)) || !otherDaemonHas(places.dataDir, by))
     if (gone) rmSync(join(leasesIn(places.dataDir), String(port)), { force: true })
   }
 }

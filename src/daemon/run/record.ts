@@ -123,8 +123,8 @@ export class RunRecord {
   /** For those who clean up later, when the journal knows nothing of the run any more. */
   #recordEnd(lost: string | null): void {
     const { assignment, workspace, ending } = this.#state
-    const ofSession = assignment.task.correlationId === null ? null : (this.#deps.warmSessionTtlMs ?? null)
-    const keepMs = assignment.profile?.settings.workspaceTtlMs ?? ofSession
+    const warmMs = assignment.task.correlationId === null ? null : (this.#deps.warmSessionTtlMs ?? null)
+    const keepMs = assignment.profile?.settings.workspaceTtlMs ?? null
     const subfolder = subfolderOf(this.#state)
     writeEndRecord(this.runDir, {
       attemptId: this.attemptId,
@@ -133,6 +133,7 @@ export class RunRecord {
       outcome: lost === null && ending?.failure === null ? 'completed' : 'failed',
       at: this.#deps.clock.now(),
       ...(keepMs === null ? {} : { keepMs }),
+      ...(warmMs === null ? {} : { warmMs }),
       ...(subfolder === null ? {} : { subfolder }),
     })
   }

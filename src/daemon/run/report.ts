@@ -21,6 +21,7 @@ export function reportOf(state: RunState): Report {
     signal: ending.signal,
     usage: ending.usage,
     costUsd: ending.costUsd,
+    costEstimated: ending.costEstimated ?? false,
     evidence: state.evidence,
     withheld: [...state.withheld],
     ...(state.output === null ? {} : { output: state.output }),

@@ -37,9 +37,13 @@ export async function setUp(
   { signal, again }: { readonly signal: AbortSignal; readonly again: boolean },
 ): Promise<string | null> {
   await leasePorts(deps, { attemptId: record.attemptId, count: portsWanted(record.state), signal })
+  const { assignment } = record.state
+  const { caches, resumeCommands } = assignment.profile?.settings.sandbox ?? {}
+  const stages = stagesOf(record.state)
+  if (stages.length === 0 && (caches ?? resumeCommands) === undefined) return null // as most are: it costs their start nothing
   const run: SettingUp = { deps, record, signal, env: setupEnvironment(deps, record) }
-  if (again && stagesOf(record.state).length > 0) await dropIgnored(run)
-  const fills = await isOwnBase(deps, record.state, signal)
+  if (again && stages.length > 0) await dropIgnored(run)
+  const fills = stages.length > 0 && (await isOwnBase(deps, record.state, signal))
   if (!fills) await copies(run)
   const ran = await runStages(run, fills)
   if (fills) await copies(run)

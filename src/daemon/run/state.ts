@@ -60,6 +60,8 @@ export interface Ending {
   readonly failure: RunFailure | null
   readonly usage: Usage | null
   readonly costUsd: number | null
+  /** Absent: no, or of an older daemon. */
+  readonly costEstimated?: boolean
   readonly model: string | null
   readonly sessionRef: string | null
   readonly lastText: string | null

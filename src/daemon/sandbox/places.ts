@@ -152,7 +152,7 @@ const maxMatches = 2_000
 /** What the patterns name now, after symlinks; dangling links name nothing. Sentences say what a mount cannot cover. */
 export function matching(
   patterns: readonly string[],
-  { host, workspace }: Pick<BoxRequest, 'host' | 'workspace'>,
+  { host, workspace, user }: Pick<BoxRequest, 'host' | 'workspace' | 'user'>,
 ): { readonly paths: readonly string[]; readonly notices: readonly string[] } {
   const found = new Set<string>()
   const notices: string[] = []
@@ -170,7 +170,8 @@ export function matching(
     if (stat?.isFile() === true && stat.nlink > 1)
       notices.push(`sandbox: ${path} has ${stat.nlink} names; it can be read by the others`)
   }
-  return { paths: [...found], notices }
+  // where the run's user does not get there is nothing to cover, and bubblewrap, which runs as that user, could not
+  return { paths: [...found].filter((path) => reaches(user, dirname(path))), notices }
 }
 
 /** The folders between the workspace and a covered path: mounted on themselves they cannot be renamed, and the path with them. */

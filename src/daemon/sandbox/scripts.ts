@@ -10,17 +10,17 @@ shift 4
 while read -r group; do
   echo 0 >"$group/cgroup.procs" || { echo "capstan: the run cannot join its limits at $group" >&2; exit 73; }
 done <"$box/cgroups"
+# Programs by their place: this is outside, and the run's PATH may name folders of the workspace.
 # bwrap would end at once of a TERM and take the agent with it: the agent itself gets it, and has its grace
-# by its place: the run's PATH may name folders of the workspace
 if /usr/bin/env --default-signal=TERM /bin/true 2>/dev/null; then trap '' TERM; fi
 if [ -s "$box/rules.json" ]; then
   (cd "$box/net" && exec "$node" --disable-warning=ExperimentalWarning "$script" $$ </dev/null >"$box/proxy.log" 2>&1) &
 fi
 # bwrap keeps the status file open, and with it the lock by which the start inside sees that it lives
 set -- --args 9 -- /bin/sh /run/capstan/start "$@"
-if command -v flock >/dev/null; then
+if [ -x /usr/bin/flock ]; then
   exec 8>>"$box/alive"
-  flock 8
+  /usr/bin/flock 8
   echo locked >&8
   set -- --json-status-fd 8 "$@"
 fi
@@ -60,7 +60,7 @@ const attended: readonly string[] = [
   '  read -r cs_state cs_state cs_state cs_tail </proc/1/stat',
   '  cs_tries=$((cs_tries + 1))',
   'done',
-  'if [ -s /run/capstan/alive ] && flock -n 7 7</run/capstan/alive; then',
+  'if [ -s /run/capstan/alive ] && /usr/bin/flock -n 7 7</run/capstan/alive; then',
   '  exit 70',
   'fi',
   'unset cs_tries cs_state cs_tail',

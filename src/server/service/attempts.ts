@@ -100,13 +100,26 @@ function reportsOf(plane: Plane): ReportQueue {
 }
 
 function reported(body: Ending) {
-  const { attemptId, epoch, exitCode, signal, usage, costUsd, evidence, withheld, sessionRef, sessionCid = null } = body
+  const { attemptId, epoch, exitCode, signal, usage, evidence, withheld, sessionRef, sessionCid = null } = body
+  const { costUsd, costEstimated = false } = body
   const output = body.output ?? null
   const outputCid = output === null ? null : cidOfJson(output)
   return {
     attemptId,
     epoch,
-    outcome: { exitCode, signal, usage, costUsd, evidence, output, outputCid, withheld, sessionRef, sessionCid },
+    outcome: {
+      exitCode,
+      signal,
+      usage,
+      costUsd,
+      costEstimated,
+      evidence,
+      output,
+      outputCid,
+      withheld,
+      sessionRef,
+      sessionCid,
+    },
   }
 }
 

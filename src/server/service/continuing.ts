@@ -48,7 +48,7 @@ function* explicit(
   return yield* from(tx, yield* lockTail(tx, root), { body, mode, handoff, root })
 }
 
-const closed = 'is closed; continue it with mode fork'
+const closed = 'is closed: it can be forked, and not gone on with'
 
 /** Why a session takes no more tasks, as half a sentence; null: it does. */
 function* whyNot(tx: Tx, teamId: string, root: string): Work<string | null> {

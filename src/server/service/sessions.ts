@@ -71,7 +71,7 @@ export async function sayMessage(
     const cancel = { type: 'cancel', by: caller.actor, message: 'said to the agent at work' } as const
     const cause = { actor: caller.actor, cause: null }
     const moved = yield* transition(tx, params.id, cancel, { cause, policy: plane.settings.retry })
-    if (moved.is !== 'moved') throw new Problem('invalid_state', `${params.id} began a moment ago`)
+    if (moved.is !== 'done') throw new Problem('invalid_state', `${params.id} began a moment ago`)
     return { delivered: 'now' as const, task: viewTask(atWork) }
   })
 }

@@ -124,6 +124,7 @@ function viewAttempt(record: AttemptRecord, stalledBefore: number): AttemptView 
     signal: outcome?.signal ?? null,
     usage: outcome?.usage ?? null,
     costUsd: outcome?.costUsd ?? null,
+    costEstimated: outcome?.costEstimated ?? false,
     evidence: outcome?.evidence ?? null,
     output: outcome?.output ?? null,
     outputCid: outcome?.outputCid ?? null,

@@ -20,7 +20,8 @@ export async function keepUnsaid(plane: Plane, daemonId: string, seq: number): P
     await plane.store.run(function* (tx) {
       const words = yield* takeWords(tx, daemonId, seq)
       const task = words === null ? null : yield* taskOfAttempt(tx, words.attemptId)
-      if (words === null || task === null) return
+      // Who cancelled a task does not want what was said to it to begin another.
+      if (words === null || task === null || task.task.status.state === 'cancelled') return
       const body = { prompt: words.text, continueFrom: { task: task.task.id, mode: 'extend' as const } }
       yield* createOnce(tx, { id, caller: callerOf(words, task), body, idempotencyKey: null })
     })

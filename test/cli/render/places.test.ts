@@ -86,6 +86,18 @@ it('without any agent CLI up says what to install, and what works now', () => {
   ])
 })
 
+it('CLIs that are not there are one line, and where it stands how to install them', () => {
+  const absent = ['codex', 'pi'].map((name) => {
+    const problem = `${name} is not on PATH: install it with npm install -g ${name}`
+    return { name, version: null, ready: false, problem }
+  })
+  const host = sampleHost({ repos: [], harnesses: absent })
+  expect(welcome({ ...ready, host }, look).slice(6, 8)).toEqual([
+    '  agents      no agent CLI is ready; only --harness shell works',
+    '              install one of codex, pi; how: capstan doctor',
+  ])
+})
+
 it('a second up says where the first is and what it added', () => {
   const joined = {
     url: 'http://127.0.0.1:7420',

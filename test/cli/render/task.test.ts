@@ -37,6 +37,13 @@ it('says how a task ended: duration, host, changes, checks, cost, next steps', (
   ])
 })
 
+it('a cost that was made of tokens and prices is told as about so much', () => {
+  const lines = (costEstimated: boolean) =>
+    outcomeLines(sampleTask({ attempts: [sampleAttempt({ costUsd: 0.5, costEstimated })] }), look).join('\n')
+  expect(lines(true)).toContain('about $0.50')
+  expect(lines(false)).not.toContain('about')
+})
+
 it('a failed task says why and offers logs and retry', () => {
   const attempt = sampleAttempt({
     state: 'failed',

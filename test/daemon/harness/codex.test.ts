@@ -42,6 +42,7 @@ test('a named model’s tokens have an estimated cost by list price', () => {
   expect(codex.finish(state, { code: 0, signal: null })).toMatchObject({
     ok: true,
     costUsd: expect.closeTo(0.0033625, 8),
+    costEstimated: true,
   })
 })
 

@@ -372,10 +372,7 @@ test('words that come after the last ones of the agent come too late: told once,
   expect(await second.inbox.put(words(9, 'one more'))).toBe(false)
   expect(await second.inbox.put(words(8, 'in time'))).toBe(true)
   const told = [...first.events, ...second.events].flatMap((event) => (event.type === 'notice' ? [event.message] : []))
-  expect(told).toEqual([
-    'user:ann: in time',
-    'came too late for the agent, kept as the next message: user:ann: one more',
-  ])
+  expect(told).toEqual(['user:ann: in time', 'came too late for the agent: user:ann: one more'])
   const waiting = second.inbox.put(words(10, 'and more'))
   second.inbox.close()
   expect(await waiting).toBe(false)
@@ -408,7 +405,22 @@ test('words that the adapter refuses came too late, and what it holds unread at 
   await daemon.ended
   const back = daemon.rows('unsaid').flatMap((row) => (row.kind === 'unsaid' ? [row.body.seq] : []))
   expect(back.toSorted()).toEqual([4, 5])
-  expect(JSON.stringify(daemon.events)).toContain('not read by the agent, kept as the next message: twice')
+  expect(JSON.stringify(daemon.events)).toContain('not read by the agent: twice')
+  daemon.journal[Symbol.dispose]()
+})
+
+test('words after which the agent said nothing any more were not read', async () => {
+  await start([])
+  const daemon = new Daemon()
+  await until(() => heard().length === 2, 'the greeting')
+  expect(await daemon.inbox.put(words(3, 'heard'))).toBe(true)
+  const texts = () => daemon.events.flatMap((event) => (event.type === 'text' ? [event.text] : []))
+  await until(() => texts().some((each) => each.includes('{"words":"heard"}')), 'its echo')
+  process.kill(handle.agentPid, 'SIGSTOP')
+  expect(await daemon.inbox.put(words(4, 'into the void'))).toBe(true)
+  process.kill(handle.agentPid, 'SIGKILL')
+  await daemon.ended
+  expect(daemon.rows('unsaid')).toMatchObject([{ body: { attemptId, epoch: 1, seq: 4 } }])
   daemon.journal[Symbol.dispose]()
 })
 

@@ -145,9 +145,13 @@ describe.skipIf(without !== null)('a sandboxed run', () => {
       try {
         for (const name of ['keys/k', 'token', 'plain']) writeFileSync(join(folder, name), `${name.toUpperCase()}\n`)
         symlinkSync('plain', join(folder, 'link'))
-        const hide = { settings: { filesystem: { hide: [`${folder}/keys`, `${folder}/token`] } } }
+        mkdirSync(join(folder, 'closed'), { mode: 0o700 }) // root's: nothing to hide there, and nothing that fails
+        writeFileSync(join(folder, 'closed/c'), '')
+        const hide = {
+          settings: { filesystem: { hide: ['keys', 'token', 'closed/c'].map((name) => `${folder}/${name}`) } },
+        }
         const ran = await inside(`ls -A ${folder}; cat ${folder}/link; cat ${folder}/keys/k; touch ${folder}/x`, hide)
-        expect(ran.out).toBe('link\nplain\nPLAIN')
+        expect(ran.out).toBe('closed\nlink\nplain\nPLAIN')
         expect(ran.err).toMatch(/keys\/k: No such file.*\n.*Read-only file system/)
         expect(readFileSync(join(folder, 'token'), 'utf8')).toBe('TOKEN\n')
       } finally {

@@ -1,7 +1,7 @@
 // What is let go after days, in bounded batches, and what never is.
 
 import { expect, test } from 'vitest'
-import { auditLines, beginAuditLine } from '../../../src/store/audit.ts'
+import { auditLines, beginAuditLine, finishAuditLine } from '../../../src/store/audit.ts'
 import { addBlob } from '../../../src/store/blobs.ts'
 import { disconnectDaemon } from '../../../src/store/daemons.ts'
 import {
@@ -107,7 +107,12 @@ export function housekeepingContract(opener: Opener): void {
       world.store.run((tx) => beginAuditLine(tx, world.teamId, { ...blank, operation }))
     for (const name of ['a', 'b', 'c']) await line(name)
     world.clock.advance(dayMs)
-    await line('d')
+    const seq = await line('d')
+    const newest = () => world.store.read((tx) => auditLines(tx, world.teamId, { before: null, limit: 1 }))
+    expect(await newest()).toMatchObject([{ operation: 'd', unfinished: true }]) // as a server leaves it that dies in the call
+    await world.store.run((tx) => finishAuditLine(tx, seq, 'made'))
+    expect(await newest()).toMatchObject([{ target: 'made' }])
+    expect((await newest())[0]).not.toHaveProperty('unfinished')
     const before = world.clock.now() - 1_000
     const gone: number[] = []
     for (let n = 0; n < 3; n += 1) gone.push(await world.store.run((tx) => forgetAudit(tx, { before, limit: 2 })))
