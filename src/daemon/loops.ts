@@ -292,8 +292,8 @@ export class Loops {
 
   #beat(): FromDaemonBody<'heartbeat'> {
     this.#look()
-    const { freeDiskBytes, freeMemoryBytes } = roomAt(this.#input.options.dataDir, null)
-    return { runs: this.#runs.reports(), draining: this.#draining, freeDiskBytes, freeMemoryBytes }
+    const { shortOf: _, ...room } = roomAt(this.#input.options.dataDir, null)
+    return { runs: this.#runs.reports(), draining: this.#draining, ...room }
   }
 
   #onBeat(reply: FromDaemonReply<'heartbeat'>): void {

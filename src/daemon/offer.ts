@@ -1,5 +1,6 @@
 // What a daemon tells of itself when it registers: its flags, its host as it is now, and what it was found to have.
 
+import { availableParallelism } from 'node:os'
 import type { DaemonOffer } from '../protocol/fleet.ts'
 import { platformName, roomAt } from './host.ts'
 import type { OfferedParts } from './offering.ts'
@@ -36,6 +37,8 @@ export function offerOf({ options, state, parts, policy, maxAgents }: OfferingHo
     maxAgents,
     freeDiskBytes: room.freeDiskBytes,
     freeMemoryBytes: room.freeMemoryBytes,
+    loadAverage: room.loadAverage,
+    processors: availableParallelism(),
     shortOf: room.shortOf,
   }
 }

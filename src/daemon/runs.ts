@@ -187,8 +187,17 @@ export class Runs {
 
   touch(now: number): void {
     this.#each('touch', (run) => run.touch(now))
-    // With a server that hears us these were answered long ago.
-    for (const { attemptId, requestId } of this.#options.deps.journal.talk.overdue(now)) this.deny(attemptId, requestId)
+    this.#denyOverdue(now)
+  }
+
+  /** With a server that hears us these were answered long ago. */
+  #denyOverdue(now: number): void {
+    const { journal, log } = this.#options.deps
+    try {
+      for (const { attemptId, requestId } of journal.talk.overdue(now)) this.deny(attemptId, requestId)
+    } catch (error) {
+      log.warn({ error: messageOf(error) }, 'open requests not looked at; again at the next look')
+    }
   }
 
   /** The time of day jumped by so much, ms. */

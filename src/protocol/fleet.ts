@@ -25,6 +25,17 @@ export const offeredRepo = z.object({
   harness: z.string().max(64).optional().describe('What its trusted repo.toml names for tasks that name none'),
 })
 
+/** A daemon of the version before does not say it. */
+export const loadAverage = z
+  .number()
+  .min(0)
+  .nullable()
+  .optional()
+  .describe(
+    'Processes at work or waiting for a processor, over the last minute; null: the platform does not count them',
+  )
+const processors = z.number().int().min(1).optional().describe('Of the host, as far as the daemon may use them')
+
 /** What a daemon tells of itself at registration. Paths stay on the host. */
 export const daemonOffer = z.object({
   hostId: z.string().max(200),
@@ -44,6 +55,8 @@ export const daemonOffer = z.object({
   maxAgents: z.number().int().min(1).max(1000),
   freeDiskBytes: z.number().nullable(),
   freeMemoryBytes: z.number().nullable(),
+  loadAverage,
+  processors,
   shortOf: z.string().nullable().optional().describe('Why it takes no work right now for lack of disk'),
 })
 export type DaemonOffer = z.infer<typeof daemonOffer>
@@ -69,6 +82,8 @@ export const daemon = z.object({
   draining: z.boolean(),
   freeDiskBytes: z.number().nullable(),
   freeMemoryBytes: z.number().nullable(),
+  loadAverage,
+  processors,
   shortOf: z.string().nullable().optional().describe('Why it takes no work right now for lack of disk'),
   registeredAt: instant,
   lastSeenAt: instant,

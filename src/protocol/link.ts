@@ -6,7 +6,7 @@ import type { AttemptReason } from '../core/reason.ts'
 import { attemptReasons } from '../core/reason.ts'
 import { attachment, contextEntry, thinkingLevel } from './context.ts'
 import { errorClass, numberedEvent, usage } from './events.ts'
-import { daemonOffer, profile } from './fleet.ts'
+import { daemonOffer, loadAverage, profile } from './fleet.ts'
 import { durationMs, instant, limits } from './names.ts'
 import { continuation } from './session.ts'
 import { agentTaskCreate, defaultStallMs, evidence, onRateLimit, onStall, outputSchema, task } from './task.ts'
@@ -153,6 +153,7 @@ export const fromDaemon = {
       draining: z.boolean(),
       freeDiskBytes: z.number().nullable(),
       freeMemoryBytes: z.number().nullable(),
+      loadAverage,
     }),
     reply: z.object({
       renewed: z.array(z.string()),

@@ -104,7 +104,7 @@ export class LinkSession {
   async #heartbeat(body: FromDaemonBody<'heartbeat'>): Promise<FromDaemonReply<'heartbeat'>> {
     const { plane, connectionId } = this.#parts
     const daemonId = this.#daemonId
-    const { runs, draining, freeDiskBytes, freeMemoryBytes } = body
+    const { runs, draining, freeDiskBytes, freeMemoryBytes, loadAverage = null } = body
     const terms = leaseTerms(plane.settings)
     const told = await plane.store.run(function* (tx) {
       const heard = yield* heartbeat(tx, daemonId, runs, terms)
@@ -114,6 +114,7 @@ export class LinkSession {
         draining,
         freeDiskBytes,
         freeMemoryBytes,
+        loadAverage,
       })
       return { heard, known: daemon !== null, draining: daemon?.draining ?? draining }
     })

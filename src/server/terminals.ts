@@ -14,6 +14,7 @@ import type { TerminalOrder, TerminalSize } from '../protocol/terminal.ts'
 import { terminalInputBytes } from '../protocol/terminal.ts'
 import { daemonById } from '../store/daemons.ts'
 import type { Note } from '../store/port.ts'
+import { taskById } from '../store/tasks.ts'
 import type { Auth, Credentials } from './auth.ts'
 import { requireScope } from './auth.ts'
 import { closeCodes } from './link-wire.ts'
@@ -107,7 +108,21 @@ export class Terminals {
     if (note.kind === 'relay') this.#hearServer(note)
     if (note.kind !== 'task' || note.state === 'running' || note.state === 'parked') return
     for (const stream of [...this.#streams.values()])
-      if (stream.taskId === note.taskId) this.#end(stream, `the task is ${note.state}`)
+      if (stream.taskId === note.taskId) void this.#endIfOver(stream, note.state)
+  }
+
+  /** A note of another server may be older than what was read when somebody joined. Never rejects. */
+  async #endIfOver(stream: Stream, state: string): Promise<void> {
+    const { plane } = this.#parts
+    try {
+      const record = await plane.store.read((tx) => taskById(tx, stream.taskId))
+      const open = record === null ? null : openAttempt(record.task)
+      if (open?.id === stream.attemptId && open.state === 'running' && record?.task.status.state !== 'cancelled') return
+    } catch (error) {
+      plane.log.warn({ err: error, taskId: stream.taskId }, 'task of a terminal not read') // the host tells when it is over
+      return
+    }
+    if (this.#streams.get(stream.attemptId) === stream) this.#end(stream, `the task is ${state}`)
   }
 
   ping(): void {

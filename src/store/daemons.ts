@@ -119,6 +119,7 @@ export interface Touch {
   readonly draining: boolean
   readonly freeDiskBytes: number | null
   readonly freeMemoryBytes: number | null
+  readonly loadAverage: number | null
 }
 
 /** Notes a heartbeat. Null: another connection speaks for the daemon now, or it was removed. */
@@ -131,6 +132,7 @@ export function* touchDaemon(tx: Tx, id: string, touch: Touch): Work<DaemonRecor
       draining: flag(touch.draining),
       free_disk: touch.freeDiskBytes,
       free_memory: touch.freeMemoryBytes,
+      load_average: touch.loadAverage,
       last_seen_at: tx.now,
     })
     .where('id', '=', id)
@@ -211,6 +213,7 @@ function freshColumns(tx: Tx, given: Registration) {
     draining: 0 as const, // a new start takes work again; what a person asked for stays
     free_disk: given.offer.freeDiskBytes,
     free_memory: given.offer.freeMemoryBytes,
+    load_average: given.offer.loadAverage ?? null,
     last_seen_at: tx.now,
   }
 }
@@ -236,6 +239,7 @@ function recordOf(row: DaemonRow): DaemonRecord {
     running: row.running,
     freeDiskBytes: row.free_disk,
     freeMemoryBytes: row.free_memory,
+    loadAverage: row.load_average,
     registeredAt: row.registered_at,
     lastSeenAt: row.last_seen_at,
   }

@@ -118,6 +118,8 @@ interface DaemonsTable {
   running: number
   free_disk: number | null
   free_memory: number | null
+  /** Over the last minute; null: not told. */
+  load_average: number | null
   registered_at: number
   last_seen_at: number
   /** The highest seq given to a message for it. */

@@ -162,6 +162,8 @@ export function sampleHost(changes: Partial<DaemonView> = {}): DaemonView {
     draining: false,
     freeDiskBytes: 52_300_000_000,
     freeMemoryBytes: 7_000_000_000,
+    loadAverage: 1.52,
+    processors: 8,
     registeredAt: now - 1_000_000,
     lastSeenAt: now - 3_000,
     ...changes,

@@ -64,6 +64,17 @@ test('the same daemon over a half-open socket is taken at once, and its old sock
   await again.close()
 })
 
+test('the load that a daemon tells is seen; one of the version before tells none', async () => {
+  const daemon = await world.daemon({ key: newKey(), offer: { name: 'busy', loadAverage: 0.5, processors: 8 } })
+  const seen = () => world.client.call('getDaemon', { params: { id: 'busy' } })
+  expect(await seen()).toMatchObject({ loadAverage: 0.5, processors: 8 })
+  await daemon.beat([], false, { freeDiskBytes: 5, freeMemoryBytes: 6, loadAverage: 7.25 })
+  expect(await seen()).toMatchObject({ freeDiskBytes: 5, freeMemoryBytes: 6, loadAverage: 7.25, processors: 8 })
+  await daemon.beat()
+  expect(await seen()).toMatchObject({ loadAverage: null, processors: 8 })
+  await daemon.close()
+})
+
 test('a daemon restarted after kill -9 is not refused', async () => {
   const key = newKey()
   const first = await world.daemon({ key })

@@ -178,7 +178,7 @@ export class FakeDaemon {
   beat(
     runs: readonly RunReport[] = [],
     draining = false,
-    room: Pick<FromDaemonBody<'heartbeat'>, 'freeDiskBytes' | 'freeMemoryBytes'> = noRoomTold,
+    room: Pick<FromDaemonBody<'heartbeat'>, 'freeDiskBytes' | 'freeMemoryBytes' | 'loadAverage'> = noRoomTold,
   ) {
     return this.ask('heartbeat', { runs: [...runs], draining, ...room })
   }

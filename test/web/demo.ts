@@ -34,6 +34,7 @@ export async function playDemo(world: World): Promise<Demo> {
       pool: null,
       labels: ['macos'],
       freeDiskBytes: 81e9,
+      processors: 8,
     },
   })
   await history(world, box)
@@ -113,7 +114,7 @@ export async function playDemo(world: World): Promise<Demo> {
     model: 'sonnet',
     containment: 'cgroup',
   }))
-  await box.beat(runs, false, { freeDiskBytes: 412e9, freeMemoryBytes: 46e9 })
+  await box.beat(runs, false, { freeDiskBytes: 412e9, freeMemoryBytes: 46e9, loadAverage: 2.4 })
   return { reviewId: review.task.id, workingId: working.task.id, askingId: asking.task.id }
 }
 

@@ -21,6 +21,8 @@ export function host(name: string, maxAgents: number) {
     labels: ['linux', 'infra'],
     freeDiskBytes: 412e9,
     freeMemoryBytes: 46e9,
+    loadAverage: 2.4,
+    processors: 16,
     repos: [
       { slug: 'acme/api', problem: null },
       { slug: 'acme/queue', problem: null },

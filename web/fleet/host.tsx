@@ -6,7 +6,7 @@ import type { DaemonView, HarnessFound } from '../../src/protocol/fleet.ts'
 import { useRights } from '../data/rights.ts'
 import { cache, saidBy, server } from '../data/server.ts'
 import { Button } from '../parts/button.tsx'
-import { bytes, shortTime } from '../parts/figures.ts'
+import { bytes, plural, shortTime } from '../parts/figures.ts'
 import { Icon } from '../parts/icon.tsx'
 import { useNow } from '../parts/now.ts'
 import { Ago } from '../parts/time.tsx'
@@ -118,15 +118,19 @@ function shortened(found: HarnessFound, now: number): string {
   return found.version ?? ''
 }
 
-function Room({ host: { connected, lastSeenAt, freeMemoryBytes, freeDiskBytes } }: Pick<HostProps, 'host'>) {
-  const free = [
+function Room({ host }: Pick<HostProps, 'host'>) {
+  const { connected, lastSeenAt, freeMemoryBytes, freeDiskBytes, loadAverage, processors } = host
+  const told = [
+    loadAverage == null
+      ? ''
+      : `load ${loadAverage.toFixed(1)}${processors === undefined ? '' : ` on ${plural(processors, 'CPU')}`}`,
     freeMemoryBytes === null ? '' : `${bytes(freeMemoryBytes)} memory free`,
     freeDiskBytes === null ? '' : `${bytes(freeDiskBytes)} disk free`,
   ].filter((each) => each !== '')
   return (
     <div className="flex flex-wrap gap-x-2.5 text-xs text-muted tabular-nums max-lg:col-span-2 lg:grid lg:text-right">
       {connected ? (
-        free.map((each) => <span key={each}>{each}</span>)
+        told.map((each) => <span key={each}>{each}</span>)
       ) : (
         <span className="text-bad">
           heard <Ago at={lastSeenAt} />

@@ -33,6 +33,7 @@ export function hostPage(host: DaemonView, sheet: Sheet): readonly string[] {
     ['host', `${host.hostId}, ${host.platform}, Capstan ${host.version}`],
     ['waits', host.connected ? (host.shortOf ?? '') : ''],
     ['free', free.filter((each) => each !== '').join(', ')],
+    ['load', loadText(host)],
     ['pool', host.pool ?? ''],
     ['roles', host.roles.join(', ')],
     ['labels', host.labels.join(', ')],
@@ -47,6 +48,13 @@ export function hostPage(host: DaemonView, sheet: Sheet): readonly string[] {
     '',
     ...shown.flatMap(([name, value]) => hanging(name, oneLine(value), sheet)),
   ]
+}
+
+/** `1.5 on 8 processors`. */
+function loadText({ connected, loadAverage, processors }: DaemonView): string {
+  if (!connected || loadAverage == null) return '' // of a host that is away nobody knows it
+  const on = processors === undefined ? '' : ` on ${processors} ${processors === 1 ? 'processor' : 'processors'}`
+  return loadAverage.toFixed(1) + on
 }
 
 /** `codex 0.142.0`, or what is missing. */

@@ -42,6 +42,7 @@ it('shows one host with what it lacks', () => {
     'seen      connected',
     'host      laptop-1234, linux-x64, Capstan 0.1.0',
     'free      disk 52.3 GB, memory 7 GB',
+    'load      1.5 on 8 processors',
     'roles     qa, dev',
     'repo      acme/app',
     'harness   codex 0.142.0',

@@ -76,10 +76,15 @@ export function fleetContract(opener: Opener): void {
   test('a heartbeat counts only over the connection that speaks for the daemon; draining by a person outlives a restart', async () => {
     await using world = await World.make(opener)
     const id = await world.daemon('alpha')
-    const touch = { running: 2, draining: false, freeDiskBytes: 5, freeMemoryBytes: null }
+    const touch = { running: 2, draining: false, freeDiskBytes: 5, freeMemoryBytes: null, loadAverage: 0.75 }
     const over = (connectionId: string) => world.store.run((tx) => touchDaemon(tx, id, { connectionId, ...touch }))
     expect(await over('an old one')).toBeNull()
-    expect(await over('connection of alpha')).toMatchObject({ running: 2, freeDiskBytes: 5, draining: false })
+    expect(await over('connection of alpha')).toMatchObject({
+      running: 2,
+      freeDiskBytes: 5,
+      loadAverage: 0.75,
+      draining: false,
+    })
     await world.store.run((tx) => setDraining(tx, world.teamId, 'alpha', true))
     await world.daemon('alpha')
     expect(await world.store.read((tx) => findDaemon(tx, world.teamId, id))).toMatchObject({
