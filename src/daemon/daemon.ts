@@ -6,6 +6,7 @@ import { Problem } from '../core/problem.ts'
 import { readFileIfThere, writeFileAtomic } from '../lib/atomic-file.ts'
 import { capstanHome } from '../lib/env.ts'
 import { withLock } from '../lib/lock.ts'
+import { defaultLeaseMs } from '../protocol/fleet.ts'
 import type { Ended } from './errand.ts'
 import { readRetention } from './gc/retention.ts'
 import { readPrices } from './harness/price-settings.ts'
@@ -39,7 +40,7 @@ export interface RunningDaemon {
 }
 
 /** An agent whose daemon is gone for this long is stopped by its supervisor: lease and grace, ms. */
-const orphanAfterMs = 690_000
+const orphanAfterMs = defaultLeaseMs + 600_000
 const graceMs = 10_000
 
 /**

@@ -5,7 +5,7 @@ import type { Clock } from '../core/clock.ts'
 /** Looked at this often, ms: a host that wakes must register before its server gives its work to others. */
 const lookMs = 1_000
 /** Clocks are adjusted by less all the time. */
-const jumpMs = 3_000
+export const jumpMs = 3_000
 
 /** Calls `jumped` with how far it jumped, ms (negative: back), until `signal` aborts. */
 export async function watchJumps(clock: Clock, signal: AbortSignal, jumped: (ms: number) => void): Promise<void> {

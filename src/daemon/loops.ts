@@ -27,7 +27,6 @@ import type { Sender } from './outbox/sender.ts'
 import { sendOutbox } from './outbox/sender.ts'
 import { withheld } from './outbox/withheld.ts'
 import type { RunDeps } from './run/deps.ts'
-import type { Given } from './run/inbox.ts'
 import { givenBy } from './run/inbox.ts'
 import { Runs } from './runs.ts'
 import type { StateFolder } from './state-folder.ts'
@@ -69,6 +68,7 @@ export class Loops {
   readonly #done = Promise.withResolvers<Ended>()
   #draining = false
   #heartbeatMs = defaultHeartbeatMs
+  #leaseMs: number | null = null
   #stopped: Promise<void> | null = null
   #shortOf: string | null = null
   #tendedAt = 0
@@ -97,7 +97,8 @@ export class Loops {
     const now = { changed: () => this.#heartbeat.nudge(), poke: () => this.#sender.poke() }
     const tools = toolsHost({ key: state.key, policy: deps.policy, link: this.#link })
     this.#terminals = new Terminals({ ...deps, link: this.#link })
-    const runDeps: RunDeps = { ...deps, ...now, tools, terminals: this.#terminals }
+    const serverLeaseMs = () => this.#leaseMs
+    const runDeps: RunDeps = { ...deps, ...now, tools, terminals: this.#terminals, serverLeaseMs }
     this.#runs = new Runs({ deps: runDeps, maxAgents: this.#maxAgents, onRoom: () => this.#claiming.changed() })
     this.#heartbeat = new Heartbeat({
       link: this.#link,
@@ -239,6 +240,7 @@ export class Loops {
 
   #onRegistered(reply: FromDaemonReply<'register'>): void {
     this.#heartbeatMs = reply.heartbeatIntervalMs
+    this.#leaseMs = reply.leaseTtlMs
     this.#runs.reconcile(reply)
     this.#runs.reconcileRequests(reply.requests)
     for (const assignment of reply.assigned) this.#runs.take(assignment)
@@ -248,7 +250,18 @@ export class Loops {
     this.#heartbeat.nudge()
   }
 
+  /** What goes wrong with a row now is tried again when the server sends it again. Never rejects. */
   async #onPush(push: Push): Promise<Acted | null> {
+    try {
+      return await this.#act(push)
+    } catch (error) {
+      const { type, seq } = push
+      this.#input.options.log.error({ type, seq, error: messageOf(error) }, 'row of the server not acted on')
+      return null
+    }
+  }
+
+  async #act(push: Push): Promise<Acted | null> {
     switch (push.type) {
       case 'assigned':
         this.#runs.take(push.body.assignment)
@@ -263,8 +276,8 @@ export class Loops {
         if (!push.body.on && this.#input.deps.quota?.forget() === true) void this.#offerQuota()
         return {}
       case 'answer':
-      case 'message':
-        return this.#give(push.body.attemptId, givenBy(push))
+      case 'message': // acknowledged only once the run has it for good
+        return (await this.#runs.give(push.body.attemptId, givenBy(push))) ? {} : { unsaid: true }
     }
   }
 
@@ -272,16 +285,6 @@ export class Loops {
   async #offerQuota(): Promise<void> {
     this.#input.offering.remark()
     await this.#link.refresh().catch(() => {}) // the offering's own loop tells it then
-  }
-
-  /** Acknowledged only once the run has it for good; until then the server sends it again after each restart. */
-  async #give(attemptId: string, given: Given): Promise<Acted | null> {
-    try {
-      return (await this.#runs.give(attemptId, given)) ? {} : { unsaid: true }
-    } catch (error) {
-      this.#input.options.log.error({ attemptId, error: messageOf(error) }, 'message not given to its run')
-      return null
-    }
   }
 
   /** The least of what the runs at work ask for; without one as the host or the server says. */

@@ -5,6 +5,7 @@ import { messageOf } from '../lib/error-text.ts'
 import { isStorageTrouble } from '../lib/storage-trouble.ts'
 import type { ProfileSettings } from '../protocol/fleet.ts'
 import type { Assignment, FromDaemonReply, RunReport } from '../protocol/link.ts'
+import { jumpMs } from './jump.ts'
 import { copiesBeside, dropCopy } from './run/copy.ts'
 import type { RunDeps } from './run/deps.ts'
 import type { Given } from './run/inbox.ts'
@@ -39,6 +40,8 @@ export class Runs {
   readonly #waiting: (() => void)[] = []
   readonly #outcomes: string[] = []
   #working = 0
+  /** How far the time of day was before the steady clock at the last look, ms. */
+  #ahead: number | null = null
   #freed = Promise.withResolvers<void>()
 
   constructor(options: RunsOptions) {
@@ -187,7 +190,15 @@ export class Runs {
 
   touch(now: number): void {
     this.#each('touch', (run) => run.touch(now))
-    this.#denyOverdue(now)
+    if (this.#steady(now)) this.#denyOverdue(now)
+  }
+
+  /** False when the time of day jumped since the last look: `shift` may not have been told yet, and nothing is overdue by a clock that was set. */
+  #steady(now: number): boolean {
+    const ahead = now - this.#options.deps.clock.monotonic()
+    const jumped = Math.abs(ahead - (this.#ahead ?? ahead)) >= jumpMs
+    this.#ahead = ahead
+    return !jumped
   }
 
   /** With a server that hears us these were answered long ago. */
@@ -203,6 +214,12 @@ export class Runs {
   /** The time of day jumped by so much, ms. */
   shift(jumpedMs: number): void {
     this.#each('shift', (run) => run.shift(jumpedMs))
+    const { journal, log } = this.#options.deps
+    try {
+      journal.talk.shift(jumpedMs) // the only place that is asked when a request ends
+    } catch (error) {
+      log.warn({ error: messageOf(error), jumpedMs }, 'open requests not moved with the clock')
+    }
   }
 
   /** A disk in trouble must not end the daemon's loops: the next look does it again. */

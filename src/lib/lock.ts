@@ -39,6 +39,20 @@ export async function withLock<T>(path: string, options: LockOptions, work: () =
   }
 }
 
+/** Does the work with the lock; null: it was not had in time, and nothing was done. */
+export async function whenFree<T>(path: string, options: LockOptions, work: () => Promise<T>): Promise<T | null> {
+  let had = false
+  try {
+    return await withLock(path, options, async () => {
+      had = true
+      return await work()
+    })
+  } catch (error) {
+    if (!had && error instanceof Problem && error.code === 'in_use') return null
+    throw error
+  }
+}
+
 /** Waits for the turn within this process; the result ends the turn. */
 async function enter(path: string, signal: AbortSignal, deadline: AbortSignal): Promise<() => void> {
   const before = tails.get(path) ?? Promise.resolve()

@@ -127,6 +127,8 @@ const span = durationMs.min(60_000).max(31_536_000_000)
 
 /** A lease shorter than three heartbeats is lost to one hiccup; a longer one hides a dead host. */
 export const leaseBounds = { leastMs: 15_000, mostMs: 600_000 } as const
+/** What a server gives where neither it nor a run is told otherwise. */
+export const defaultLeaseMs = 90_000
 export const leaseMs = durationMs
   .min(leaseBounds.leastMs, 'must be a lease of 15s to 10m')
   .max(leaseBounds.mostMs, 'must be a lease of 15s to 10m')

@@ -88,15 +88,32 @@ export function check<S extends z.ZodType>(schema: S, value: unknown, what: stri
 /** Longer ones are not repeated: whoever sent them knows them by their beginning no better. */
 const longestRepeated = 80
 
+/** In any part of a path: what is inside may be a secret, as each of `env`, whatever it is called. */
+const secretive = /key|token|secret|pass|auth|credential|env/i
+
 /** The value itself, where the sentence does not have it. */
-function saidOf(body: unknown, { path, message }: Issue): string {
-  const field = String(path.at(-1))
+function saidOf(body: unknown, issue: Issue): string {
+  const { path, message } = issue
   const value = valueAt(body, path)
-  if (/key|token|secret|password/i.test(field)) return ''
-  if (typeof value === 'number') return `, not ${value}${/[a-z]Ms$/.test(field) ? ' ms' : ''}`
-  if (typeof value !== 'string' && typeof value !== 'boolean') return ''
+  if (secretive.test(path.join('.'))) return ''
+  if (typeof value === 'number') return `, not ${value}${/[a-z]Ms$/.test(String(path.at(-1))) ? ' ms' : ''}`
+  if (typeof value !== 'boolean' && (typeof value !== 'string' || !isOfFew(issue))) return ''
   const text = JSON.stringify(value)
   return value === '' || text.length > longestRepeated || message.includes(String(value)) ? '' : `, not ${text}`
+}
+
+/** A text is repeated where a word of a table, a number or a length was asked for. Any other field may be given what is nobody's to log. */
+function isOfFew(issue: Issue): boolean {
+  switch (issue.code) {
+    case 'invalid_value':
+    case 'too_small':
+    case 'too_big':
+      return true
+    case 'invalid_type':
+      return ['number', 'int', 'boolean'].includes(issue.expected)
+    default:
+      return issue.code === 'invalid_union' && issue.discriminator !== undefined
+  }
 }
 
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {

@@ -21,8 +21,9 @@ const mostInAll = 2_000
 interface Visit {
   readonly caller: Caller
   readonly authorization: string
-  /** The request: where its calls come from. */
+  /** The request, and whom a proxy saw: where its calls come from. */
   readonly incoming: WebContext['env']['incoming']
+  readonly forwardedFor: string | undefined
   /** Ends its calls: the client left, the token was revoked, or this server goes away. */
   readonly ends: AbortSignal
 }
@@ -64,7 +65,9 @@ export class McpFace {
       left.abort(new Problem('unavailable', 'the client is gone'))
     })
     const { incoming } = c.env
-    const visit: Visit = { caller, authorization, incoming, ends: AbortSignal.any([left.signal, this.#closing.signal]) }
+    const forwardedFor = c.req.header('x-forwarded-for')
+    const ends = AbortSignal.any([left.signal, this.#closing.signal])
+    const visit: Visit = { caller, authorization, incoming, forwardedFor, ends }
     const { url, method, headers } = c.req.raw
     const handler = await this.#opened()
     return await handler.fetch(new Request(url, { method, headers }), { authInfo: infoOf(visit), parsedBody })
@@ -95,11 +98,12 @@ export class McpFace {
     return createMcpHandler(factory, { legacy: 'stateless', onerror, maxSubscriptions: 1 })
   }
 
-  #reachOf({ caller, authorization, incoming }: Visit): Reach {
+  #reachOf({ caller, authorization, incoming, forwardedFor }: Visit): Reach {
+    const headers = { authorization, ...(forwardedFor === undefined ? {} : { 'x-forwarded-for': forwardedFor }) }
     return {
       scopes: async () => caller.scopes,
       send: async (operation, given, signal) => {
-        const response = await this.#app.fetch(requestOf(operation, given, authorization), { incoming }, undefined)
+        const response = await this.#app.fetch(requestOf(operation, given, headers), { incoming }, undefined)
         signal.throwIfAborted()
         if (!response.ok) throw await problemOf(response)
         return new Uint8Array(await response.arrayBuffer())
@@ -152,13 +156,13 @@ function visitOf(info: AuthInfo | undefined): Visit {
   return visit as Visit // put there by infoOf
 }
 
-function requestOf(operation: Operation, given: SplitArguments, authorization: string): Request {
+function requestOf(operation: Operation, given: SplitArguments, visiting: Readonly<Record<string, string>>): Request {
   const { params, query, body, idempotencyKey } = given
   const path = operation.path.replace(/:(\w+)/g, (_, name: string) => encodeURIComponent(params[name] ?? ''))
   const url = new URL(path, 'http://localhost')
   for (const [key, value] of Object.entries(query))
     for (const each of [value].flat()) url.searchParams.append(key, String(each))
-  const headers = new Headers({ authorization })
+  const headers = new Headers(visiting)
   if (idempotencyKey !== null) headers.set('idempotency-key', idempotencyKey)
   if (operation.body === undefined) return new Request(url, { method: operation.method, headers })
   headers.set('content-type', 'application/json')

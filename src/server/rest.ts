@@ -112,7 +112,7 @@ async function recorded(
 /** Who is at the other end of the connection. Behind a trusted proxy: whom that saw, which it wrote last into the header. */
 function addressOf(c: WebContext, trustProxy: boolean): string | null {
   const forwarded = trustProxy ? c.req.header('x-forwarded-for')?.split(',').at(-1)?.trim() : undefined
-  const env: Partial<HttpBindings> = c.env // a call that came over MCP has no answer of its own
+  const env: Partial<HttpBindings> = c.env // a call over MCP has that request's connection and header, and no answer of its own
   const address = forwarded ?? env.incoming?.socket.remoteAddress
   return address === undefined || address.length > 100 ? null : address.replace(/^::ffff:/, '')
 }

@@ -2,6 +2,7 @@
 
 import type { RetryPolicy } from '../core/retry.ts'
 import { defaultRetryPolicy } from '../core/retry.ts'
+import { defaultLeaseMs } from '../protocol/fleet.ts'
 import { oldestProtocolVersion, protocolVersion } from '../protocol/link.ts'
 
 export interface ServerSettings {
@@ -63,7 +64,7 @@ export interface ServerSettings {
 }
 
 export const defaultSettings: ServerSettings = {
-  leaseTtlMs: 90_000,
+  leaseTtlMs: defaultLeaseMs,
   heartbeatIntervalMs: 10_000,
   reconnectGraceMs: 600_000,
   dispatchTimeoutMs: 300_000,

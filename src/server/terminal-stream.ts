@@ -28,6 +28,8 @@ export interface Stream extends TerminalSeat {
   /** One time of watching; the host forgets it when its link goes down. */
   id: string
   readonly audience: Set<Audience>
+  /** Those who join and wait for it. */
+  coming: number
   recent: Buffer[]
   recentBytes: number
   inputs: number
@@ -36,7 +38,16 @@ export interface Stream extends TerminalSeat {
 }
 
 export function makeStream(seat: TerminalSeat): Stream {
-  return { ...seat, id: randomUUID(), audience: new Set(), recent: [], recentBytes: 0, inputs: 0, size: null }
+  return {
+    ...seat,
+    id: randomUUID(),
+    audience: new Set(),
+    coming: 0,
+    recent: [],
+    recentBytes: 0,
+    inputs: 0,
+    size: null,
+  }
 }
 
 /** It begins anew: what came so far holds no more. */

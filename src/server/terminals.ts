@@ -74,8 +74,16 @@ export class Terminals {
     requireScope(caller, 'user', 'a terminal')
     if (!reaches(caller.role, 'viewer')) throw new Problem('forbidden', 'a terminal needs the role viewer')
     const seat = await this.#seatOf(caller.teamId, taskId)
-    const stream = await this.#streamOf(seat)
-    this.#sockets.handleUpgrade(request, socket, head, (opened) => this.#join(stream, opened, { caller, credentials }))
+    const stream = await this.#enter(seat)
+    try {
+      await this.#shown(stream)
+      // Calls back at once, or not at all: for one who left meanwhile.
+      this.#sockets.handleUpgrade(request, socket, head, (one) => this.#join(stream, one, { caller, credentials }))
+    } finally {
+      stream.coming -= 1
+      this.#watchers -= 1
+      this.#forgetUnseen(stream)
+    }
   }
 
   /** Output of a daemon. */
@@ -161,20 +169,25 @@ export class Terminals {
     return { taskId, attemptId: open.id, n: open.n, daemonId: open.daemonId, daemonName }
   }
 
-  /** Throws `unavailable` when no server has the host, or too many watch. */
-  async #streamOf(seat: TerminalSeat): Promise<Stream> {
-    const away = new Problem('unavailable', `the host ${seat.daemonName} is not connected`)
+  /** Counts one more who comes; whoever called takes that back. Throws `unavailable` when no server has the host, or too many watch. */
+  async #enter(seat: TerminalSeat): Promise<Stream> {
     const host = await this.#parts.plane.store.read((tx) => daemonById(tx, seat.daemonId))
     // One that left a moment ago may still be written as connected; nobody answers for it then.
-    if (host?.connected !== true && !this.#streams.has(seat.attemptId)) throw away
+    if (host?.connected !== true && !this.#streams.has(seat.attemptId)) throw away(seat)
     if (this.#closed) throw new Problem('unavailable', 'the server goes away; come back')
-    const stream = this.#streams.get(seat.attemptId) ?? this.#open(seat)
-    if (stream.audience.size >= watchersPerRun)
-      throw new Problem('unavailable', `${watchersPerRun} watch this terminal already`)
     if (this.#watchers >= watchersPerServer)
       throw new Problem('unavailable', `${watchersPerServer} watch terminals of this server already`)
-    const elsewhere = this.#elsewhere.get(seat.attemptId)
-    if (elsewhere === undefined) return stream
+    const stream = this.#streams.get(seat.attemptId) ?? this.#open(seat)
+    if (isFull(stream)) throw new Problem('unavailable', `${watchersPerRun} watch this terminal already`)
+    stream.coming += 1
+    this.#watchers += 1
+    return stream
+  }
+
+  /** Waits until a server has the host. Throws `unavailable` when none answers, or the stream ended meanwhile. */
+  async #shown(stream: Stream): Promise<void> {
+    const elsewhere = this.#elsewhere.get(stream.attemptId)
+    if (elsewhere === undefined) return
     const over = new AbortController()
     const late = this.#parts.plane.clock.sleep(foundMs, over.signal).then(
       () => false,
@@ -182,9 +195,7 @@ export class Terminals {
     )
     const found = await Promise.race([elsewhere.found.then(() => true), late])
     over.abort()
-    if (found && this.#streams.get(seat.attemptId) === stream) return stream
-    if (stream.audience.size === 0) this.#forget(stream)
-    throw away
+    if (!found || this.#streams.get(stream.attemptId) !== stream) throw away(stream)
   }
 
   /** Throws `unavailable` when the host is not connected and there is no other server to ask. */
@@ -252,7 +263,7 @@ export class Terminals {
     const stream = known ?? this.#open(seat)
     const before = relayOf(stream, id)
     before?.heard()
-    if (before === null && stream.audience.size >= watchersPerRun) return
+    if (before === null && isFull(stream)) return
     void this.#say({ is: 'here', relay: id }, from)
     if (before === null) this.#welcome(stream, this.#makeRelay(stream, id, from))
   }
@@ -274,7 +285,7 @@ export class Terminals {
   }
 
   #left(stream: Stream, one: Audience): void {
-    if (stream.audience.delete(one) && stream.audience.size === 0) this.#forget(stream)
+    if (stream.audience.delete(one)) this.#forgetUnseen(stream)
   }
 
   #join(stream: Stream, socket: WebSocket, who: { readonly caller: Caller; readonly credentials: Credentials }): void {
@@ -331,8 +342,10 @@ export class Terminals {
     for (const each of [...stream.audience]) each.end(reason)
   }
 
-  #forget(stream: Stream): void {
-    if (this.#streams.get(stream.attemptId) !== stream) return
+  /** Nobody watches it, and nobody is about to: its host need not show it. */
+  #forgetUnseen(stream: Stream): void {
+    const isSeen = stream.audience.size + stream.coming > 0
+    if (isSeen || this.#streams.get(stream.attemptId) !== stream) return
     this.#streams.delete(stream.attemptId)
     const { attemptId, daemonId, id } = stream
     const elsewhere = this.#elsewhere.get(attemptId)
@@ -340,6 +353,14 @@ export class Terminals {
     elsewhere?.leave()
     if (elsewhere === undefined) this.#parts.order(daemonId, { kind: 'close', attemptId, stream: id })
   }
+}
+
+function isFull({ audience, coming }: Stream): boolean {
+  return audience.size + coming >= watchersPerRun
+}
+
+function away({ daemonName }: TerminalSeat): Problem {
+  return new Problem('unavailable', `the host ${daemonName} is not connected`)
 }
 
 function relayOf(stream: Stream, id: string): Relay | null {

@@ -48,7 +48,7 @@ export function makeWeb(parts: RestParts, options: WebOptions): Web {
     try {
       return await signIn(c, parts.plane, c.req.param('code'), options.secure)
     } catch (error) {
-      if (!(error instanceof Problem)) throw error
+      if (!(error instanceof Problem) || error.status >= 500) throw error
       // A link from the browser's history, opened by who is signed in: they wanted the page.
       if (await isSignedIn(c, parts)) return c.redirect('/', 303)
       c.status(401)
@@ -89,7 +89,7 @@ async function isSignedIn(c: WebContext, { auth }: RestParts): Promise<boolean> 
     await auth.caller(credentialsOf(c))
     return true
   } catch (error) {
-    if (error instanceof Problem) return false
+    if (error instanceof Problem && error.status < 500) return false
     throw error
   }
 }

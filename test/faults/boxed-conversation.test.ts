@@ -1,7 +1,7 @@
 // A sandboxed agent that wants more than its own: what it plants for the user's next session stays behind, its renewed token and its conversation do
 // not. The agent is a `claude` with a memory, which does what lines of its prompt say.
 
-import { chmodSync, chownSync, existsSync, globSync, mkdirSync, readFileSync, statSync } from 'node:fs'
+import { chmodSync, chownSync, copyFileSync, existsSync, globSync, mkdirSync, readFileSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { without } from '../daemon/sandbox/box-world.ts'
@@ -33,7 +33,10 @@ test.skipIf(without !== null)(
       const group = Number((await world.run('id', ['-g', 'nobody'])).stdout)
       for (const path of [config, ...globSync(`${config}/**/{*,.*}`)]) chownSync(path, nobody, group)
     }
-    world.write(join(world.root, 'bin/claude'), `#!/bin/sh\nexec ${process.execPath} ${remembering} "$@"\n`, 0o755)
+    // beside its start: a sandbox does not show every place that a checkout may lie in
+    const own = join(world.root, 'bin/remembering.ts')
+    world.write(join(world.root, 'bin/claude'), `#!/bin/sh\nexec ${process.execPath} ${own} "$@"\n`, 0o755)
+    copyFileSync(remembering, own)
     const { id: boxed } = await at.client.call('createProfile', {
       body: { name: 'boxed', sandbox: { runtime: 'os' }, harness: 'claude-code' },
     })

@@ -65,8 +65,16 @@ retries = 1
     join(world.root, 'broken.toml'),
     'runtime = "none"\nsetupCommands = ["echo no such package >&2; exit 7"]\n',
   )
+  // The first that runs fails at once; the others end only when both are at work, and leave nothing that can be kept.
+  const together = `cd ${world.root}/tried; mkdir 1 2>/dev/null && exit 9; mkdir $$; until [ $(ls | wc -l) -ge 3 ]; do sleep 0.05; done`
+  world.write(join(world.root, 'tried/.keep'), '')
+  world.write(
+    join(world.root, 'unkept.toml'),
+    `runtime = "none"\nsetupCommands = ["(${together})", "echo left > left.txt"]\ncacheKey = ["README.md"]\n`,
+  )
   for (const [name, file] of [
     ['packages', 'profiles.toml'],
+    ['unkept', 'unkept.toml'],
     ['starts', 'starts.toml'],
     ['broken', 'broken.toml'],
   ] as const)
@@ -75,7 +83,7 @@ retries = 1
     env,
   })
   const { secret } = await world.json<{ secret: string }>(['token', 'add', 'host', '--scope', 'daemon'], { env })
-  const names = ['--profile', 'packages', '--profile', 'starts', '--profile', 'broken']
+  const names = ['--profile', 'packages', '--profile', 'starts', '--profile', 'broken', '--profile', 'unkept']
   const daemon = await world.start(
     ['daemon', '--data', join(world.root, 'host'), '--workspace', repo, ...names, '--max-agents', '3'],
     {
@@ -175,6 +183,20 @@ describe('a setup of a profile', () => {
     expect(task.attempts[0]?.detail).toBe(
       'The setup command "echo no such package >&2; exit 7" failed with exit code 7:\nno such package',
     )
+  })
+})
+
+describe('a setup that leaves nothing to keep', () => {
+  it('is not waited for by those that come after', async () => {
+    const shared = { repo: 'app', profiles: ['unkept'], maxAttempts: 1 }
+    const failed = await end(await add('true', shared))
+    expect(failed.task).toMatchObject({ state: 'failed', reason: 'workspace_failed' })
+    const runs = await Promise.all((await Promise.all([1, 2].map(() => add('cat left.txt', shared)))).map(end))
+    for (const { task, said, notices } of runs) {
+      expect(task.state).toBe('completed')
+      expect(said).toContain('left')
+      expect(notices).toContain('setup: it runs anew in each workspace: it left files that git does not ignore')
+    }
   })
 })
 

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { systemClock } from '../../src/lib/clock.ts'
 import { exec } from '../../src/lib/exec.ts'
-import { withLock } from '../../src/lib/lock.ts'
+import { whenFree, withLock } from '../../src/lib/lock.ts'
 import { makePlace } from '../daemon/workspace/place.ts'
 
 const lockFile = JSON.stringify(join(import.meta.dirname, '../../src/lib/lock.ts'))
@@ -43,6 +43,16 @@ test('whoever gives up waiting does not let the next one in early', async () => 
   hold.resolve()
   await Promise.all([first, third])
   expect(order).toEqual(['first', 'third'])
+})
+
+test('work that is done only when the lock is free says whether it was, and its own refusals are its own', async () => {
+  using place = makePlace()
+  const [path, other] = [place.path('lock'), place.path('other')]
+  expect(await whenFree(path, {}, async () => 'done')).toBe('done')
+  const busy = () => whenFree(path, { timeoutMs: 20 }, async () => 'done')
+  expect(await withLock(path, {}, busy)).toBeNull()
+  const inner = () => whenFree(path, {}, () => withLock(other, { timeoutMs: 20 }, async () => {}))
+  await expect(withLock(other, {}, inner)).rejects.toThrow('is held')
 })
 
 test('two processes never hold it together', async () => {

@@ -146,6 +146,21 @@ test('what does not fit is said in words, not in those of a library', async () =
   expect(await said({ prompt: 'x', priority: 5_000 })).toBe('the body: priority: must be at most 1000, not 5000')
 })
 
+test('a word that is not of a table is repeated; what may be a secret is not, wherever it stands', async () => {
+  const said = async (body: object) => (await post(JSON.stringify({ prompt: 'x', ...body }))).detail
+  expect(await said({ expect: 'magic' })).toBe('the body: expect: must be one of changes, output, nothing, not "magic"')
+  expect(await said({ priority: 'high' })).toBe('the body: priority: must be a number, not "high"')
+  expect(await said({ labels: 'hunter2' })).toBe('the body: labels: must be an array')
+  expect(await said({ repo: 'hunter 2' })).not.toContain('hunter')
+  const profile = async (body: object) => {
+    const init = { method: 'POST', body: JSON.stringify({ name: 'p', ...body }) }
+    const answer = await world.raw('/v1/profiles', { ...init, headers: { 'content-type': 'application/json' } })
+    return `${answer.status} ${await answer.text()}`
+  }
+  const hidden = [{ env: 'hunter2' }, { env: { DATABASE_URL: 17_17 } }, { sandbox: { env: { PGPASS: 17_17 } } }]
+  for (const body of hidden) expect(await profile(body)).toMatch(/^400 (?!.*(hunter|1717))/)
+})
+
 test('a condition on a task that is not there is refused by its id', async () => {
   const known = await world.client.call('createTask', { body: { prompt: 'x', role: 'none' } })
   const after = (taskId: string) => ({ op: 'task_accepted', taskId })

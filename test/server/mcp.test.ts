@@ -115,6 +115,19 @@ describe('/mcp', () => {
       expect(await call(eve, name, { id: task.id }), name).toMatchObject({ structuredContent: { code: 'not_found' } })
   })
 
+  it('behind a proxy is written down with the address that the proxy saw', async () => {
+    await using behind = await makeWorld({}, { trustProxy: true })
+    const headers = { authorization: `Bearer ${behind.server.token}`, 'x-forwarded-for': 'made-up, 203.0.113.9' }
+    const client = new Client({ name: 'test', version: '1' })
+    await client.connect(
+      new StreamableHTTPClientTransport(new URL('/mcp', behind.server.url), { requestInit: { headers } }),
+    )
+    await call(client, 'create_pool', { name: 'proxied' })
+    const [line] = (await behind.client.call('listAudit', { query: { operation: 'createPool' } })).items
+    expect(line).toMatchObject({ address: '203.0.113.9', detail: { name: 'proxied' } })
+    await client.close()
+  })
+
   it('names the argument that is unknown, missing or wrong, and what to do', async () => {
     const client = await connect()
     const unknown = await call(client, 'create_task', { prompt: 'x', promt: 'y' })

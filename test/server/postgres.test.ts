@@ -3,11 +3,13 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { makeClient } from '../../src/client/client.ts'
 import { followTeam } from '../../src/client/team.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { silentLog } from '../../src/lib/log.ts'
+import type { Output, QueryIn } from '../../src/protocol/operations.ts'
 import type { RunningServer } from '../../src/server/server.ts'
 import { startServer } from '../../src/server/server.ts'
 import type { TestPostgres } from '../fakes/postgres.ts'
@@ -16,13 +18,14 @@ import { endOf, FakeDaemon, problemOf, runOf, texts, until } from './world.ts'
 
 describe.skipIf(withoutPostgres)('two replicas on PostgreSQL', () => {
   let postgres: TestPostgres
+  let database: string
   let a: RunningServer
   let b: RunningServer
   const dir = mkdtempSync(join(tmpdir(), 'capstan-replicas-'))
 
   beforeAll(async () => {
     postgres = await startPostgres()
-    const database = await postgres.makeDatabase()
+    database = await postgres.makeDatabase()
     const start = (name: string) =>
       startServer({
         database,
@@ -67,6 +70,29 @@ describe.skipIf(withoutPostgres)('two replicas on PostgreSQL', () => {
     expect((await here.call('listAudit', {})).items[0]).toMatchObject({ operation: 'changeTasks' })
     over.abort()
     await listening
+  })
+
+  test('no line of the audit log is lost between pages, although two replicas numbered lines in another order than their times', async () => {
+    const client = makeClient({ url: a.url, token: a.token })
+    for (const n of [1, 2, 3]) {
+      await client.call('createPool', { body: { name: `skewed-${n}` } })
+      await client.call('createTask', { body: { prompt: 'x', role: 'none' } })
+    }
+    const sql = new pg.Client({ connectionString: database })
+    await sql.connect()
+    await sql.query(`update audit set at = at + 60000 where detail like '%skewed-1%'`)
+    await sql.query('update tasks set created_at = created_at - 60000 where seq = (select max(seq) from tasks)')
+    await sql.end()
+    const seen: string[] = []
+    for (let cursor: string | null = ''; cursor !== null; ) {
+      const query: QueryIn<'listAudit'> = { with: 'tasks', limit: 1, ...(cursor === '' ? {} : { cursor }) }
+      const page: Output<'listAudit'> = await client.call('listAudit', { query })
+      seen.push(...page.items.map(({ source, seq }) => `${source} ${seq}`))
+      cursor = page.nextCursor
+    }
+    const all = (await client.call('listAudit', { query: { with: 'tasks', limit: 200 } })).items
+    expect(all.length).toBeGreaterThan(6)
+    expect(seen).toEqual(all.map(({ source, seq }) => `${source} ${seq}`))
   })
 
   test('a task given to one reaches a daemon and a follower on the other', async () => {

@@ -1,6 +1,7 @@
 // Going on from earlier work: what a continuation takes over, waits for and is told; messages in order; sessions.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Problem } from '../../src/core/problem.ts'
 import type { Assignment } from '../../src/protocol/link.ts'
 import type { TestPostgres } from '../fakes/postgres.ts'
 import { startPostgres, withoutPostgres } from '../fakes/postgres.ts'
@@ -254,6 +255,41 @@ describe.each(withoutPostgres ? ['SQLite'] : ['SQLite', 'PostgreSQL'])('on %s', 
       expect(await problemOf(tell(other.id))).toMatchObject({ code: 'invalid_state' })
       await finish(a, silent)
     })
+  })
+
+  test('a waiting message that brings more than words is not said now: it waits on, whole', async () => {
+    await using a = await scoped('m')
+    const check = { name: 'ok', command: 'true' }
+    const begin = { prompt: 'begin', repo: 'acme/app', harness: 'talker', checks: [check] }
+    const first = await call().call('createTask', { body: begin })
+    const run = await take(a)
+    await a.beat([{ ...runOf(run), harness: 'talker', takesMessages: true }])
+    const { cid } = await call().upload(Buffer.from('a drawing'))
+    const go = { prompt: 'and this', continueFrom: { task: first.id, mode: 'extend' as const } }
+    const made: string[] = []
+    const say = async (body: object) => {
+      const { id } = await call().call('createTask', { body: { ...go, ...body } })
+      const params = { id }
+      const said = await call()
+        .call('sayMessage', { params, body: {} })
+        .catch((problem: Problem) => problem.detail)
+      const { state } = await call().call('getTask', { params })
+      made.unshift(id)
+      return [typeof said === 'string' ? said.replace(id, 'it') : said.delivered, state]
+    }
+    const refused = (more: string) => [
+      `it ${more}, which cannot be said to an agent at work; let it wait its turn`,
+      'waiting',
+    ]
+    const attachments = [{ name: 'a.txt', cid }]
+    expect(await say({ attachments })).toEqual(refused('brings files'))
+    expect(await say({ checks: [{ ...check, command: 'false' }] })).toEqual(refused('brings checks of its own'))
+    expect(await say({ context: [{ slug: 'a', text: 'b' }] })).toEqual(refused('brings texts of context'))
+    const fork = { continueFrom: { task: first.id, mode: 'fork' }, runAt: Date.now() + 3_600_000 }
+    expect(await say(fork)).toEqual(refused('begins a conversation of its own'))
+    expect(await say({ runAt: Date.now() + 3_600_000 })).toEqual(['now', 'cancelled'])
+    for (const id of made.slice(1)) await call().call('cancelTask', { params: { id }, body: {} })
+    await finish(a, run)
   })
 
   describe('a session', () => {

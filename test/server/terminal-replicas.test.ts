@@ -1,6 +1,7 @@
 // A terminal watched at two servers of one database, and its host at either of them: shown, typed into and sized as if there were one server.
 
 import { mkdtempSync, rmSync } from 'node:fs'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -136,6 +137,27 @@ describe.skipIf(withoutPostgres)('a terminal whose host is connected to another 
     far.socket.close()
     await until(() => ordersOf(daemon).at(-1)?.kind === 'close', 'nobody watches any more')
     expect(await show('unseen')).toEqual({ open: false })
+  })
+
+  it('is let go for one who leaves before it is shown, and those who come at once are counted', async () => {
+    const opens = () => ordersOf(daemon).filter(({ kind }) => kind === 'open').length
+    const before = opens()
+    const { hostname, port } = new URL(b.url)
+    const left = connect(Number(port), hostname)
+    left.on('error', () => {})
+    left.write(
+      `GET /v1/tasks/${id}/terminal HTTP/1.1\r\nhost: ${hostname}:${port}\r\nauthorization: Bearer ${b.token}\r\n` +
+        'connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',
+      () => left.destroy(),
+    )
+    await until(() => opens() > before, 'the host is asked')
+    await until(() => ordersOf(daemon).at(-1)?.kind === 'close', 'it is let go')
+    const joins = await Promise.allSettled(Array.from({ length: 51 }, () => Watcher.join(b, id)))
+    const [refused, ...more] = joins.filter((join) => join.status === 'rejected')
+    expect(String(refused?.reason)).toContain('503')
+    expect(more).toEqual([])
+    for (const join of joins) if (join.status === 'fulfilled') join.value.socket.close()
+    await until(() => ordersOf(daemon).at(-1)?.kind === 'close', 'nobody watches any more')
   })
 
   it('goes on there when its host comes to that server, and back, and ends with its task', async () => {

@@ -1,7 +1,9 @@
 // Words said now that came too late for their agent: they become the session's next message, once, and are never lost.
 
+import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Assignment } from '../../src/protocol/link.ts'
+import { startPostgres, withoutPostgres } from '../fakes/postgres.ts'
 import type { FakeDaemon, World } from './world.ts'
 import { endOf, makeWorld, problemOf, runOf, texts, until } from './world.ts'
 
@@ -100,3 +102,34 @@ test('words that no daemon acknowledged before their attempt ended are found by 
   expect(next).toMatchObject({ task: { prompt: 'into the void' }, continuation: { taskId: params.id } })
   await gone.close()
 })
+
+test.skipIf(withoutPostgres)(
+  'a database that fails for a while costs no words, and one that fails for some holds up no others',
+  async () => {
+    await using stack = new AsyncDisposableStack()
+    const postgres = await startPostgres()
+    stack.defer(() => postgres.stop())
+    const database = await postgres.makeDatabase()
+    const failing = stack.use(await makeWorld({ housekeepingMs: 50 }, { database }))
+    const sql = new pg.Client({ connectionString: database })
+    await sql.connect()
+    stack.defer(() => sql.end())
+    await sql.query(`create function fail() returns trigger language plpgsql as $$ begin
+    raise exception 'away' using errcode = '57P03'; end $$`)
+    await sql.query(`create trigger fail before insert on tasks for each row
+    when (new.doc like '%unlucky%') execute function fail()`)
+    const gone = await host(failing, 'gone')
+    const unlucky = await say(failing, gone, 'unlucky')
+    await finish(gone, unlucky.run)
+    expect(await problemOf(gone.ask('ack', { seq: unlucky.seq, unsaid: true }))).toMatchObject({ code: 'unavailable' })
+    const lucky = await say(failing, gone, 'lucky one')
+    await finish(gone, lucky.run)
+    const next = await take(gone)
+    expect(next).toMatchObject({ task: { prompt: 'lucky one' } })
+    await finish(gone, next)
+    await sql.query('drop trigger fail on tasks')
+    const last = await take(gone)
+    expect(last).toMatchObject({ task: { prompt: 'unlucky' }, continuation: { taskId: unlucky.params.id } })
+    await gone.close()
+  },
+)

@@ -2,7 +2,8 @@
 
 import { expect, test } from 'vitest'
 import { changesOf } from '../../web/inbox/asked-change.ts'
-import { chosen, questionsOf } from '../../web/inbox/questions.ts'
+import type { Question } from '../../web/inbox/questions.ts'
+import { answerOf, chooseOption, nothingGiven, questionsOf } from '../../web/inbox/questions.ts'
 
 function shown(body: Record<string, unknown>) {
   const { changes, keys } = changesOf(body)
@@ -56,6 +57,19 @@ test('a new file shows every line of it, several edits and the diffs of ACP one 
   })
 })
 
+test('of two names of a file none is hidden', () => {
+  const [old_string, new_string] = ['a', 'b']
+  const file_path = '/home/u/.ssh/authorized_keys'
+  expect(shown({ file_path, edits: [{ path: 'src/a.ts', old_string, new_string }] })).toEqual({
+    changes: [['src/a.ts', '-a', '+b']],
+    keys: ['edits'],
+  })
+  expect(shown({ path: 'src/a.ts', file_path, old_string, new_string })).toEqual({
+    changes: [['src/a.ts', '-a', '+b']],
+    keys: ['new_string', 'old_string'],
+  })
+})
+
 test('a patch shows its lines as they are', () => {
   const diff = '--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@\n one\n-two\n+three\n\\ No newline at end of file'
   expect(shown({ diff }).changes[0]?.slice(1)).toEqual([
@@ -73,6 +87,7 @@ test('an edit that says more than two sides, and fields of other kinds, stay as 
   for (const body of [
     { edits: [{ old_string: 'a', new_string: 'b', replace_all: true }] },
     { edits: 'all of it' },
+    { edits: [{ path: ['a.ts'], old_string: 'a', new_string: 'b' }] },
     { diffs: [{ path: 'x', oldText: 1, newText: 'b' }] },
     { diff: 'is nothing but words' },
     { content: 'words without a file' },
@@ -85,12 +100,16 @@ test('choices are put into a line: one replaces another, where several may be ch
   const [one, many] =
     questionsOf([
       { question: 'Which?', options: [{ label: 'a' }, { label: 'b', description: null }] },
-      { question: 'Which of them?', options: ['x', 'y'], multiSelect: true },
+      { question: 'Which of them?', options: ['x, y and z', 'y'], multiSelect: true },
     ]) ?? []
   if (one === undefined || many === undefined) throw new Error('two questions were given')
   expect(one.options.map(({ description }) => description)).toEqual(['', ''])
-  expect(chosen(one, 'a', 'b')).toBe('b')
-  expect(chosen(many, chosen(many, '', 'x'), 'y')).toBe('x, y')
-  expect(chosen(many, 'x, y', 'x')).toBe('y')
+  const given = (question: Question, ...options: number[]) =>
+    options.reduce((before, option) => chooseOption(question, before, option), nothingGiven)
+  expect(answerOf(one, given(one, 0, 1))).toBe('b')
+  expect(answerOf(one, given(one, 1, 1))).toBe('')
+  expect(answerOf(many, given(many, 1, 0))).toBe('x, y and z, y')
+  expect(answerOf(many, given(many, 0, 1, 0))).toBe('y')
+  expect(answerOf(many, { ...given(many, 1), words: ' or none ' })).toBe('y, or none')
   expect(questionsOf([{ question: 'Which?' }, { ask: 'no question' }])).toBeNull()
 })

@@ -21,8 +21,16 @@ describe.skipIf(skipped)('the page', () => {
     const box = await world.daemon({ offer: host('box', 4) })
     await using ada = await visit(browser, world.server)
     await using bob = await visit(browser, world.server, { path: '/?harness=codex', alone: true })
+    await using cyd = await visit(browser, world.server, { alone: true })
     await ada.page.getByText('No tasks yet').waitFor()
     await bob.page.getByText('Nothing matches').waitFor()
+    await cyd.page.getByText('No tasks yet').waitFor()
+    const boards = await timed(async (n) => {
+      await world.client.call('createTask', { body: { prompt: `Paint the fence ${n}`, harness: 'shell' } })
+      await Promise.all(
+        [ada, cyd].map(({ page }) => page.getByRole('link', { name: `Paint the fence ${n}` }).waitFor()),
+      )
+    })
     const claim = await begin(world, box, { prompt: 'Fix the gate', harness: 'shell' })
     await ada.page.getByRole('link', { name: 'Fix the gate' }).waitFor()
     await running(box, claim, 'shell')
@@ -30,18 +38,15 @@ describe.skipIf(skipped)('the page', () => {
     await eve.page.getByText('running').or(eve.page.getByText('working')).first().waitFor()
     await ada.page.getByRole('link', { name: 'Fix the gate' }).click()
     await ada.page.getByRole('log').or(ada.page.getByText('being started')).first().waitFor()
-    // Other programs of this machine hold the browsers up as well: the quickest of a few lines shows what the page does.
-    const times: number[] = []
-    while (times.length < 5 && times.every((ms) => ms > 1_000)) {
-      const said = Date.now()
-      const text = `gate ${times.length} is mended`
-      await tell(box, claim, [{ type: 'text', text }], { from: times.length + 1 })
+    const lines = await timed(async (n) => {
+      const text = `gate ${n} is mended`
+      await tell(box, claim, [{ type: 'text', text }], { from: n + 1 })
       await Promise.all([ada, eve].map(({ page }) => page.getByText(text).waitFor()))
-      times.push(Date.now() - said)
-    }
-    expect(Math.min(...times)).toBeLessThanOrEqual(1_000)
+    })
+    expect(median(boards), `of ${boards}`).toBeLessThanOrEqual(1_000)
+    expect(median(lines), `of ${lines}`).toBeLessThanOrEqual(1_000)
     expect(await bob.page.getByText('Fix the gate').count()).toBe(0)
-    expect([...ada.complaints, ...bob.complaints, ...eve.complaints]).toEqual([])
+    expect([ada, bob, cyd, eve].flatMap(({ complaints }) => complaints)).toEqual([])
   })
 
   test('after a restart of the server the transcript has no hole and no repeat, and the banner comes and goes', async () => {
@@ -89,7 +94,7 @@ describe.skipIf(skipped)('the page', () => {
     }
     await using ada = await visit(browser, world.server)
     await ada.page.getByText('Asks you 2 things').waitFor()
-    await until(async () => (await ada.page.title()) === '(2) Capstan', 'the title’s badge')
+    await until(async () => (await ada.page.title()) === '(1) Capstan', 'the title’s badge')
     await ada.page.keyboard.press('g')
     await ada.page.keyboard.press('i')
     await ada.page.getByRole('article', { name: 'npm run migrate' }).getByRole('button', { name: 'Allow once' }).click()
@@ -148,8 +153,10 @@ describe.skipIf(skipped)('the page', () => {
     await running(box, claim)
     await tell(box, claim, hostile)
     const evil = '<img src=x onerror=window.owned=1>'
+    const name = '"b/\\342\\200\\256gnp.js"'
+    const turned = `diff --git "a/\\342\\200\\256gnp.js" ${name}\nnew file mode 100644\n--- /dev/null\n+++ ${name}\n@@ -0,0 +1 @@\n+1\n`
     await finish(world, box, claim, {
-      patch: `diff --git a/a.html b/a.html\nnew file mode 100644\n--- /dev/null\n+++ b/a.html\n@@ -0,0 +1,2 @@\n+${evil}\n+<script>window.owned=1</script>\n`,
+      patch: `diff --git a/a.html b/a.html\nnew file mode 100644\n--- /dev/null\n+++ b/a.html\n@@ -0,0 +1,2 @@\n+${evil}\n+<script>window.owned=1</script>\n${turned}`,
       checks: [
         {
           name: 'evil',
@@ -176,6 +183,7 @@ describe.skipIf(skipped)('the page', () => {
     }
     await page.getByRole('tab', { name: 'Changes' }).click()
     await page.getByText('<img src=x onerror=window.owned=1>').first().waitFor()
+    await page.getByRole('heading', { name: '⟨U+202E⟩gnp.js' }).waitFor()
     expect(await page.evaluate('"owned" in window')).toBe(false)
     expect(ada.strangers).toEqual([])
     expect(ada.complaints).toEqual([])
@@ -226,6 +234,22 @@ describe.skipIf(skipped)('the page', () => {
     await page.getByLabel('Token').waitFor()
   })
 })
+
+/** How long each of five takes, in milliseconds. */
+async function timed(change: (n: number) => Promise<void>): Promise<number[]> {
+  const times: number[] = []
+  for (let n = 0; n < 5; n += 1) {
+    const began = performance.now()
+    await change(n)
+    times.push(Math.round(performance.now() - began))
+  }
+  return times
+}
+
+/** Other programs of the machine hold a browser up now and then, which one time shows; the one in the middle is the page's own. */
+function median(times: readonly number[]): number {
+  return times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)] ?? Number.NaN
+}
 
 const hostile: readonly EventBody[] = [
   {

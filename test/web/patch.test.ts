@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest'
 import { colourFor } from '../../web/changes/colour.ts'
 import type { Comment } from '../../web/changes/message.ts'
-import { messageOf } from '../../web/changes/message.ts'
+import { leftAfter, messageOf, reviewIn } from '../../web/changes/message.ts'
 import { differing, readPatch, withoutWhitespace } from '../../web/changes/patch.ts'
 import type { DiffState } from '../../web/changes/rows.ts'
 import { diffRows } from '../../web/changes/rows.ts'
@@ -146,6 +146,44 @@ test('long runs that nothing happened to are folded, opened on demand, and never
   expect(count({ ...plainly, unfolded: new Set(folds.map((fold) => fold.key)) })).toBe(31)
   const comment = { id: 'c', path: 'a.svg', side: 'new', from: 25, line: 25, writing: false } as const
   expect(count({ ...plainly, comments: [comment] })).toBe(31)
+})
+
+test('what was sent is gone; what was never kept, is being written or was written since stays', () => {
+  const kept: Comment = {
+    id: 'kept',
+    attempt: 1,
+    path: 'a.ts',
+    side: 'new',
+    from: 4,
+    line: 4,
+    code: 'x()',
+    text: 'why?',
+  }
+  const begun = { ...kept, id: 'begun', text: '', writing: 'not yet' }
+  const edited = { ...kept, id: 'edited', writing: 'why, really?' }
+  const untouched = { ...kept, id: 'untouched', writing: 'why?' }
+  const gone = { comments: [kept, begun, edited, untouched], viewed: ['m'], message: 'Look:' }
+  expect(leftAfter(gone, gone)).toEqual({
+    comments: [begun, { ...edited, text: '' }],
+    viewed: ['m'],
+    message: '',
+  })
+  const since = { ...kept, text: 'why not?' }
+  const now = { comments: [since, { ...kept, id: 'new' }], viewed: [], message: 'Look: there' }
+  expect(leftAfter(now, gone)).toEqual(now)
+})
+
+test('of what an earlier page kept a comment that does not say where it stands is left out', () => {
+  const at = { attempt: 1, path: 'a.ts', side: 'new', from: 4, line: 4, code: 'x()', text: 'why?' } as const
+  const { attempt: _, from: __, ...old } = { id: 'old', ...at }
+  const whole = { id: 'whole', ...at }
+  expect(reviewIn(JSON.stringify({ comments: [old, whole], message: 'Look:' }))).toEqual({
+    comments: [whole],
+    viewed: [],
+    message: 'Look:',
+  })
+  for (const kept of [null, '{}', 'null', '{"comments":5}', 'what?'])
+    expect(reviewIn(kept)).toEqual({ comments: [], viewed: [], message: '' })
 })
 
 test('the message has each kept comment with its place and its lines, in order, and no other', () => {

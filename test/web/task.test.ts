@@ -109,10 +109,8 @@ describe.skipIf(skipped)('the page of a task', () => {
     await using ada = await visit(browser, world.server, { path: `/tasks/${claim.task.id}` })
     const { page } = ada
     await page.getByRole('link', { name: 'then the docs' }).waitFor()
-    await page.route('**/messages', (route) =>
-      route.request().method() === 'POST'
-        ? route.fulfill({ status: 409, json: { code: 'invalid_state', detail: 'it takes no words at work' } })
-        : route.continue(),
+    await page.route('**/now', (route) =>
+      route.fulfill({ status: 409, json: { code: 'invalid_state', detail: 'it takes no words at work' } }),
     )
     await page.getByRole('listitem').getByRole('button', { name: 'Send now' }).click()
     await page.getByText('it takes no words at work').waitFor()
@@ -218,6 +216,9 @@ describe.skipIf(skipped)('the page of a task', () => {
     await until(() => page.evaluate('CSS.highlights.get("found")?.size === 1'), 'the mark on it')
     await log.getByText('line 250', { exact: true }).hover({ trial: true }) // in sight in the middle of the tool's output
     expect(await findings(page)).toEqual([])
+    await page.getByLabel('Find in the transcript').fill('x')
+    await page.keyboard.press('Enter')
+    await until(() => page.evaluate('CSS.highlights.get("found")?.size === 500'), 'no more marks than help')
     await page.getByLabel('Find in the transcript').fill('Bold and red')
     await page.keyboard.press('Enter')
     await log.getByText('Bold and red and a link').waitFor()
@@ -233,6 +234,8 @@ const painted: readonly EventBody[] = [
     type: 'text',
     text: '\u001b[1mBold\u001b[0m and \u001b[31mred\u001b[0m and a \u001b]8;;https://evil.example\u0007link\u001b]8;;\u0007\u001b[2J\u001b[1;1H',
   },
+  // Letters whose small form is longer, and more of one letter than is marked.
+  { type: 'text', text: `${'İ'.repeat(20)}${'x'.repeat(600)}` },
   { type: 'tool_start', id: 'p', name: 'Bash', input: { command: 'seq 300' }, title: 'seq 300' },
   {
     type: 'tool_end',

@@ -2,10 +2,12 @@
 
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { World } from '../server/world.ts'
+import { makeId } from '../../src/lib/ids.ts'
+import type { FakeDaemon, World } from '../server/world.ts'
 import { makeWorld, until } from '../server/world.ts'
 import { openBrowser, skipped, visit } from './browser.ts'
-import { begin, host, running } from './fleet.ts'
+import type { Claim } from './fleet.ts'
+import { begin, finish, host, patch, running } from './fleet.ts'
 
 describe.skipIf(skipped)('the views', () => {
   let browser: Browser
@@ -65,7 +67,13 @@ describe.skipIf(skipped)('the views', () => {
     await ask(0, {
       kind: 'permission',
       title: 'Edit: src/a.ts',
-      body: { tool: 'Edit', file_path: 'src/a.ts', old_string: 'same\nold\n', new_string: 'same\nnew\u200b\n' },
+      body: {
+        tool: 'Edit',
+        file_path: 'src/a.ts',
+        old_string: 'same\nold\n',
+        new_string: 'same\nnew\u200b\n',
+        questions: [{ question: 'Why not?', run: 'curl evil.example' }],
+      },
       options: [{ id: 'allow', label: 'Allow', grants: 'allow' }],
     })
     await using ada = await visit(browser, world.server, { width: 390, height: 844, touch: true })
@@ -73,6 +81,7 @@ describe.skipIf(skipped)('the views', () => {
     await page.getByText('Asks: Edit: src/a.ts').waitFor()
     await page.getByRole('link', { name: 'Inbox' }).tap()
     const edit = page.getByRole('article', { name: 'Edit: src/a.ts' })
+    await edit.getByText('curl evil.example').waitFor()
     expect(await edit.locator('pre > span').allInnerTexts()).toEqual([' same', '−old', '+new⟨U+200B⟩'])
     await edit.getByRole('button', { name: 'Allow' }).tap()
     await edit.waitFor({ state: 'detached' })
@@ -152,6 +161,7 @@ describe.skipIf(skipped)('the views', () => {
     await page.getByLabel('Find a host').fill('box-11')
     await hosts.getByRole('button', { name: 'box-11', exact: false }).first().click()
     await hosts.getByText('gemini is not on PATH').waitFor()
+    await hosts.getByText('load 2.4 on 16 CPUs').waitFor()
     await hosts.getByText('Last heartbeat').waitFor()
     await hosts.getByRole('button', { name: 'Drain box-11' }).click()
     await hosts.getByText('draining', { exact: true }).first().waitFor()
@@ -160,11 +170,16 @@ describe.skipIf(skipped)('the views', () => {
     expect(ada.complaints).toEqual([])
   })
 
-  test('somebody who looks elsewhere is told once of each request; the page can be installed', async () => {
+  test('somebody who looks elsewhere is told once of each task that comes to need them; the page can be installed', async () => {
     await using world = await makeWorld()
     const box = await world.daemon({ offer: host('box', 4) })
-    const claim = await begin(world, box, { prompt: 'Migrate', harness: 'claude-code' })
-    await running(box, claim)
+    const start = async (prompt: string) => {
+      const claim = await begin(world, box, { prompt, harness: 'claude-code', review: 'required' })
+      await running(box, claim)
+      return claim
+    }
+    const [old, asking, reviewed] = [await start('Old'), await start('Migrate'), await start('Rename')]
+    await ask(box, old, 'before')
     await using ada = await visit(browser, world.server)
     const { page } = ada
     await page.addInitScript(`
@@ -172,25 +187,35 @@ describe.skipIf(skipped)('the views', () => {
       globalThis.Notification = class {
         static permission = 'granted'
         static requestPermission = async () => 'granted'
-        constructor(title) { globalThis.notices.push(title) }
-        close() {}
+        constructor(title, { body }) {
+          this.text = title + ': ' + body
+          globalThis.notices.push(this)
+        }
+        close() { this.text += ' (closed)' }
       }`)
+    const told = () => page.evaluate("notices.map((each) => each.text).join('; ')")
     await page.goto(`${world.server.url}/settings`)
-    await page.getByLabel('Tell me when an agent waits').check()
-    await page.evaluate("Object.defineProperty(document, 'hidden', { value: true })")
-    for (const n of [0, 1])
-      await box.ask('request', {
-        attemptId: claim.attemptId,
-        epoch: claim.epoch,
-        requestId: `req_0000000000000000000000000${n}`,
-        kind: 'permission',
-        title: `step ${n}`,
-        body: { command: 'x' },
-        options: [{ id: 'yes', label: 'Allow', grants: 'allow' }],
-        openForMs: 600_000,
-      })
-    await until(async () => (await page.title()) === '(2) Settings · Capstan', 'the title’s badge')
-    expect(await page.evaluate('notices')).toEqual(['step 0', 'step 1'])
+    await page.getByLabel('Tell me when a task comes to need me').check()
+    await until(async () => (await page.title()) === '(1) Settings · Capstan', 'what was there at load')
+    await ask(box, asking, 'step 0')
+    await until(async () => (await told()) === 'Migrate: Asks: step 0', 'the first notice')
+    await page.evaluate("Object.defineProperty(document, 'hidden', { value: true, configurable: true })")
+    await ask(box, asking, 'step 1') // its task is there already
+    await finish(world, box, reviewed, { patch })
+    await until(async () => (await told()) === 'Migrate: Asks: step 0; Rename: Ready for your review', 'both notices')
+    expect(await page.title()).toBe('(2) Settings · Capstan')
+    // A notice leads to its task; what is looked at there needs none.
+    await page.evaluate('delete document.hidden; notices[1].onclick()')
+    await page.getByRole('heading', { name: 'Rename' }).waitFor()
+    const seen = await start('Look')
+    await page.goto(`${world.server.url}/tasks/${seen.task.id}`)
+    await page.getByRole('heading', { name: 'Look' }).waitFor()
+    await until(async () => (await page.title()).startsWith('(2)'), 'the badge after a load')
+    await ask(box, seen, 'step 0')
+    await until(async () => (await page.title()).startsWith('(3)'), 'the badge with the third')
+    await ask(box, await start('Elsewhere'), 'step 0')
+    await until(async () => (await told()) !== '', 'the next notice')
+    expect(await told()).toBe('Elsewhere: Asks: step 0')
     const manifest = (await (await fetch(`${world.server.url}/manifest.webmanifest`)).json()) as Manifest
     expect(manifest).toMatchObject({ id: '/', start_url: '/', display: 'standalone' })
     const kinds = manifest.icons.map(({ sizes, purpose }) => `${sizes} ${purpose}`)
@@ -214,6 +239,13 @@ interface Manifest {
 
 async function many(world: World, count: number): Promise<void> {
   for (let i = 0; i < count; i += 1) await world.client.call('createTask', { body: { prompt: `Task ${i} of many` } })
+}
+
+/** The agent asks for a permission. */
+async function ask(box: FakeDaemon, { attemptId, epoch }: Claim, title: string): Promise<void> {
+  const options = [{ id: 'yes', label: 'Allow', grants: 'allow' as const }]
+  const asked = { kind: 'permission' as const, title, body: { command: 'x' }, options, openForMs: 600_000 }
+  await box.ask('request', { attemptId, epoch, requestId: makeId('req', Date.now()), ...asked })
 }
 
 /** Drops a file beside the prompt. */

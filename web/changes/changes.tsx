@@ -5,6 +5,7 @@ import type { ReactNode } from 'react'
 import { useEffect, useMemo, useRef, useState } from 'react'
 import type { AttemptView, TaskView } from '../../src/protocol/task.ts'
 import { patch } from '../data/queries.ts'
+import { exactText } from '../parts/ansi.ts'
 import { Button } from '../parts/button.tsx'
 import { Empty, Failed, Loading } from '../parts/empty.tsx'
 import { count, plural } from '../parts/figures.ts'
@@ -173,7 +174,7 @@ function Bar({ files, viewed, look, onLook, onJump }: BarProps) {
         <option value="">Go to file…</option>
         {files.map((file) => (
           <option key={file.path} value={file.path}>
-            {file.path}
+            {exactText(file.path)}
           </option>
         ))}
       </select>

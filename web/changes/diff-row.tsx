@@ -1,5 +1,6 @@
 // One row of the list of changes.
 
+import { exactText } from '../parts/ansi.ts'
 import { Button } from '../parts/button.tsx'
 import { plural } from '../parts/figures.ts'
 import { Icon } from '../parts/icon.tsx'
@@ -33,7 +34,7 @@ export function DiffRowView(props: RowProps) {
     case 'picture':
       return <Picture file={row.file} />
     case 'hunk':
-      return <p className="truncate bg-panel px-4 py-1 font-mono text-xs text-faint">{row.text}</p>
+      return <p className="truncate bg-panel px-4 py-1 font-mono text-xs text-faint">{exactText(row.text)}</p>
     case 'fold':
       return (
         <button
@@ -70,7 +71,7 @@ export function Head({ row, review, store, onOpen }: HeadProps) {
         <button
           type="button"
           aria-expanded={!folded}
-          aria-label={`${folded ? 'Show' : 'Hide'} ${file.path}`}
+          aria-label={`${folded ? 'Show' : 'Hide'} ${exactText(file.path)}`}
           onClick={() => onOpen(file, folded)}
           className="grid size-6 place-items-center rounded text-muted hover:bg-calm-soft"
         >
@@ -78,8 +79,8 @@ export function Head({ row, review, store, onOpen }: HeadProps) {
         </button>
         <FileMark file={file} viewed={false} />
         <h3 className="min-w-0 flex-1 font-mono text-xs font-semibold [overflow-wrap:anywhere]">
-          {moved && <span className="font-normal text-muted">{file.oldPath} → </span>}
-          {file.path}
+          {moved && <span className="font-normal text-muted">{exactText(file.oldPath)} → </span>}
+          {exactText(file.path)}
           {file.mode !== null && <span className="font-normal text-muted"> ({file.mode})</span>}
         </h3>
         {!file.binary && (

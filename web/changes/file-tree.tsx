@@ -1,6 +1,7 @@
 // The changed files as a tree of folders; folders with one child share a line.
 
 import { useMemo } from 'react'
+import { exactText } from '../parts/ansi.ts'
 import { Icon } from '../parts/icon.tsx'
 import type { PatchFile } from './patch.ts'
 import type { Placed } from './place.ts'
@@ -66,8 +67,8 @@ function Level({ folder, depth, ...rest }: LevelProps) {
     <ul>
       {[...folder.folders.values()].map(joined).map((each) => (
         <li key={each.name}>
-          <p style={indent} className="truncate py-0.5 pr-2 text-xs text-faint" title={each.name}>
-            {each.name}
+          <p style={indent} className="truncate py-0.5 pr-2 text-xs text-faint" title={exactText(each.name)}>
+            {exactText(each.name)}
           </p>
           <Level folder={each} depth={depth + 1} {...rest} />
         </li>
@@ -77,14 +78,14 @@ function Level({ folder, depth, ...rest }: LevelProps) {
           <button
             type="button"
             style={indent}
-            title={file.path}
+            title={exactText(file.path)}
             aria-current={file.path === current ? 'true' : undefined}
             onClick={() => onJump(file.path)}
             className={`flex w-full items-center gap-1.5 py-0.5 pr-3 text-left text-xs hover:bg-calm-soft ${file.path === current ? 'bg-accent-soft' : ''}`}
           >
             <FileMark file={file} viewed={viewed.includes(file.mark)} />
             <span className={`min-w-0 flex-1 truncate ${viewed.includes(file.mark) ? 'text-faint' : ''}`}>
-              {file.path.split('/').at(-1)}
+              {exactText(file.path.split('/').at(-1) ?? '')}
             </span>
             <Comments count={comments.filter((comment) => comment.path === file.path).length} />
           </button>

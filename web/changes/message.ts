@@ -1,4 +1,4 @@
-// Comments on lines, and the message that they become; pure.
+// Comments on lines, the message that they become and what is left when it went; pure.
 
 export interface Comment {
   readonly id: string
@@ -23,6 +23,35 @@ export interface Review {
   readonly viewed: readonly string[]
   /** What is said beside the comments. */
   readonly message: string
+}
+
+const nothing: Review = { comments: [], viewed: [], message: '' }
+
+/** The review in what a browser kept. */
+export function reviewIn(kept: string | null): Review {
+  try {
+    const review = JSON.parse(kept ?? '{}') as Partial<Review> // written by this page, or by an earlier one
+    return { ...nothing, ...review, comments: (review.comments ?? []).filter(isWhole) }
+  } catch {
+    return nothing // somebody else's bytes under our key
+  }
+}
+
+/** One that an earlier page kept does not say which lines of which attempt it is about: it cannot be shown. */
+function isWhole({ id, attempt, path, side, from, line, code, text }: Partial<Comment>): boolean {
+  const words = [id, path, side, code, text].every((each) => typeof each === 'string')
+  return words && [attempt, from, line].every((each) => typeof each === 'number')
+}
+
+/** After so much was sent: the marks stay, what was never kept, and what was written since or is being written. */
+export function leftAfter({ comments, message, viewed }: Review, gone: Review): Review {
+  const texts = new Map(gone.comments.map(({ id, text }) => [id, text]))
+  const left = comments.flatMap((each) => {
+    if (each.text === '' || texts.get(each.id) !== each.text) return [each]
+    const writing = (each.writing ?? '').trim()
+    return writing === '' || writing === each.text ? [] : [{ ...each, text: '' }]
+  })
+  return { comments: left, viewed, message: message === gone.message ? '' : message }
 }
 
 /** Comments that will be sent, in the order of their places. */

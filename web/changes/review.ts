@@ -3,8 +3,8 @@
 import { useSyncExternalStore } from 'react'
 import { randomId } from '../parts/random-id.ts'
 import type { Comment, Review } from './message.ts'
+import { leftAfter, reviewIn } from './message.ts'
 
-const nothing: Review = { comments: [], viewed: [], message: '' }
 /** Marks of so many files are remembered per task. */
 const keptMarks = 500
 
@@ -76,9 +76,9 @@ export class ReviewStore {
     })
   }
 
-  /** After it was sent: the words are gone; the marks stay, and what was never kept. */
-  sent(): void {
-    this.#set({ comments: this.#review.comments.filter((comment) => comment.text === ''), message: '' })
+  /** After that much was sent: its words are gone. The marks stay, and what was never kept or was written since. */
+  sent(gone: Review): void {
+    this.#set(leftAfter(this.#review, gone))
   }
 
   #map(id: string, change: (comment: Comment) => Comment | null): void {
@@ -116,9 +116,5 @@ export function useReview(store: ReviewStore): Review {
 }
 
 function read(key: string): Review {
-  try {
-    return { ...nothing, ...(JSON.parse(localStorage.getItem(key) ?? '{}') as Partial<Review>) } // written by this file
-  } catch {
-    return nothing // somebody else's bytes under our key
-  }
+  return reviewIn(localStorage.getItem(key))
 }

@@ -76,7 +76,7 @@ function hearChanges({ tasks, fleet, all }: Extract<TeamNews, { type: 'changed' 
     return
   }
   for (const id of tasks) refresh(['task', id])
-  if (tasks.length > 0) for (const key of ['board', 'requests', 'jobs']) refresh([key])
+  if (tasks.length > 0) for (const key of ['board', 'attention', 'requests', 'jobs']) refresh([key])
   if (fleet) for (const key of ['daemons', 'pools', 'repos']) refresh([key])
 }
 
@@ -89,10 +89,10 @@ const restShare = 3
 let missed = false
 
 function refresh(queryKey: readonly string[]): void {
-  if (document.hidden && queryKey[0] !== 'requests') {
+  if (document.hidden && queryKey[0] !== 'attention') {
     missed = true
     // What waits for a person is told also while they look elsewhere.
-    if (queryKey.length === 0) refresh(['requests'])
+    if (queryKey.length === 0) refresh(['attention'])
     return
   }
   const name = queryKey.join(' ')

@@ -6,8 +6,8 @@ import type { Answer, OpenRequest } from '../data/requests.ts'
 import { exactText } from '../parts/ansi.ts'
 import type { Weight } from '../parts/button.tsx'
 import { Button } from '../parts/button.tsx'
-import type { Question } from './questions.ts'
-import { chosen, questionsOf } from './questions.ts'
+import type { Given, Question } from './questions.ts'
+import { answerOf, chooseOption, nothingGiven, questionsOf } from './questions.ts'
 
 interface AnswersProps {
   readonly request: OpenRequest
@@ -82,17 +82,23 @@ function Presses({ request, current, busy, onAnswer }: AnswersProps) {
 }
 
 function Lines({ questions, busy, onAnswer }: AnswersProps & { readonly questions: readonly Question[] }) {
-  const [lines, setLines] = useState<readonly string[]>(() => questions.map(() => ''))
-  const set = (at: number, line: string) => setLines((before) => before.with(at, line))
-  const whole = lines.every((line) => line.trim() !== '')
+  const [all, setAll] = useState<readonly Given[]>(() => questions.map(() => nothingGiven))
+  const lines = questions.map((question, i) => answerOf(question, all[i] ?? nothingGiven))
+  const whole = lines.every((line) => line !== '')
   const submit = (event: FormEvent) => {
     event.preventDefault()
-    if (whole) onAnswer({ text: lines.map((line) => line.trim()).join('\n') })
+    if (whole) onAnswer({ text: lines.join('\n') })
   }
   return (
     <form onSubmit={submit} className="grid grid-cols-[minmax(0,1fr)] gap-3">
-      {questions.map((question, at) => (
-        <Line key={question.question} question={question} line={lines[at] ?? ''} onLine={(line) => set(at, line)} />
+      {questions.map((question, i) => (
+        <Line
+          // biome-ignore lint/suspicious/noArrayIndexKey: the questions of one request never change places
+          key={i}
+          question={question}
+          given={all[i] ?? nothingGiven}
+          onGiven={(given) => setAll((before) => before.with(i, given))}
+        />
       ))}
       <Button type="submit" weight="main" disabled={busy || !whole} className="justify-self-start">
         Answer
@@ -103,38 +109,44 @@ function Lines({ questions, busy, onAnswer }: AnswersProps & { readonly question
 
 interface LineProps {
   readonly question: Question
-  readonly line: string
-  readonly onLine: (line: string) => void
+  readonly given: Given
+  readonly onGiven: (given: Given) => void
 }
 
-function Line({ question, line, onLine }: LineProps) {
+function Line({ question, given, onGiven }: LineProps) {
   const id = useId()
-  const taken = question.several ? line.split(', ') : [line]
+  const { chosen, words } = given
   return (
     <fieldset className="grid grid-cols-[minmax(0,1fr)] gap-1.5">
       <legend className="mb-1.5 [overflow-wrap:anywhere]">{exactText(question.question)}</legend>
-      {question.options.map(({ label, description }) => (
+      {question.options.map(({ label, description }, i) => (
         <button
-          key={label}
+          // biome-ignore lint/suspicious/noArrayIndexKey: the options of one question never change places
+          key={i}
           type="button"
-          aria-pressed={taken.includes(label)}
-          onClick={() => onLine(chosen(question, line, label))}
-          className={`flex min-h-8 flex-wrap items-baseline gap-x-2 rounded-md border px-2.5 py-1 text-left [overflow-wrap:anywhere] max-md:min-h-10 ${taken.includes(label) ? 'border-accent bg-accent-soft' : 'border-line hover:border-strong'}`}
+          aria-pressed={chosen.has(i)}
+          onClick={() => onGiven(chooseOption(question, given, i))}
+          className={`flex min-h-8 flex-wrap items-baseline gap-x-2 rounded-md border px-2.5 py-1 text-left [overflow-wrap:anywhere] max-md:min-h-10 ${chosen.has(i) ? 'border-accent bg-accent-soft' : 'border-line hover:border-strong'}`}
         >
           <span className="font-medium">{exactText(label)}</span>
           <span className="text-muted">{exactText(description)}</span>
         </button>
       ))}
       <label htmlFor={id} className="sr-only">
-        Answer to: {question.question}
+        Answer to: {exactText(question.question)}
       </label>
       <input
         id={id}
-        value={line}
-        onChange={(event) => onLine(event.target.value)}
-        placeholder={question.options.length > 0 ? 'Choose, or answer in words' : 'Answer in words'}
+        value={words}
+        onChange={(event) => onGiven({ chosen, words: event.target.value })}
+        placeholder={placeholderOf(question, given)}
         className={lineClass}
       />
     </fieldset>
   )
+}
+
+function placeholderOf({ options }: Question, { chosen }: Given): string {
+  if (chosen.size > 0) return 'A word with it (optional)'
+  return options.length > 0 ? 'Choose, or answer in words' : 'Answer in words'
 }

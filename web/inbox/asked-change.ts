@@ -30,8 +30,10 @@ interface Found {
 export function changesOf(body: Fields): Found {
   const { changes, keys } = found(body)
   const path = body.file_path
-  if (changes.length === 0 || typeof path !== 'string') return { changes, keys }
-  return { changes: changes.map((each) => ({ ...each, path: each.path ?? path })), keys: [...keys, 'file_path'] }
+  // Beside changes that name their own files it says something else, and is shown as it is.
+  if (typeof path !== 'string' || changes.length === 0 || changes.some((each) => each.path !== null))
+    return { changes, keys }
+  return { changes: changes.map((each) => ({ ...each, path })), keys: [...keys, 'file_path'] }
 }
 
 function found(body: Fields): Found {
@@ -56,6 +58,7 @@ function editsOf(value: unknown): readonly AskedChange[] | null {
   const changes = value.map((each: unknown) => {
     if (typeof each !== 'object' || each === null) return null
     const fields = each as Fields // looked at field by field
+    if ('path' in fields && typeof fields.path !== 'string') return null
     const pair = pairs.find(([before, after]) => before in fields || after in fields)
     const known: readonly string[] = [...(pair ?? []), 'path']
     return pair === undefined || Object.keys(fields).some((key) => !known.includes(key)) ? null : editOf(fields, pair)

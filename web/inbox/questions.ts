@@ -31,9 +31,22 @@ function questionOf(value: unknown): Question | null {
   }
 }
 
-/** Answers in words: one line for each question, in their order; an option more, or one less, where several may be chosen. */
-export function chosen({ several }: Question, before: string, label: string): string {
-  if (!several) return label
-  const all = before.split(', ').filter((each) => each !== '')
-  return (all.includes(label) ? all.filter((each) => each !== label) : [...all, label]).join(', ')
+/** What is given to one question: options by their places, and words beside them. */
+export interface Given {
+  readonly chosen: ReadonlySet<number>
+  readonly words: string
+}
+
+export const nothingGiven: Given = { chosen: new Set(), words: '' }
+
+/** The option is chosen, or is not any more; where only one may be chosen it is chosen instead of another. */
+export function chooseOption({ several }: Question, { chosen, words }: Given, option: number): Given {
+  const others = several ? [...chosen].filter((each) => each !== option) : []
+  return { chosen: new Set(chosen.has(option) ? others : [...others, option]), words }
+}
+
+/** The answer in words; '' while nothing is given. */
+export function answerOf({ options }: Question, { chosen, words }: Given): string {
+  const labels = options.filter((_, i) => chosen.has(i)).map(({ label }) => label)
+  return [...labels, words.trim()].filter((each) => each !== '').join(', ')
 }

@@ -1,5 +1,6 @@
 // What exactly is asked: the command, the file, the change; nothing summed up, nothing left out.
 
+import type { OpenRequest } from '../data/requests.ts'
 import { exactText } from '../parts/ansi.ts'
 import { words } from '../parts/figures.ts'
 import type { AskedChange, ChangeLine } from './asked-change.ts'
@@ -8,18 +9,25 @@ import type { Question } from './questions.ts'
 import { questionsOf } from './questions.ts'
 
 interface BodyProps {
+  readonly kind: OpenRequest['kind']
   readonly body: Readonly<Record<string, unknown>>
   readonly title: string
 }
 
-export function RequestBody({ body, title }: BodyProps) {
+export function RequestBody({ kind, body, title }: BodyProps) {
   const { changes, keys } = changesOf(body)
   const rest = Object.entries(body).filter(([key, value]) => !keys.includes(key) && value !== null && value !== '')
   return (
     <div className="grid grid-cols-[minmax(0,1fr)] gap-2 empty:hidden">
-      {rest.map(([key, value]) => (
-        <Part key={key} name={key} value={value} title={title} />
-      ))}
+      {rest.map(([key, value]) => {
+        // What a tool is given under that name is no question to a person: all of it is shown.
+        const questions = kind === 'question' && key === 'questions' ? questionsOf(value) : null
+        return questions === null ? (
+          <Part key={key} name={key} value={value} title={title} />
+        ) : (
+          <Questions key={key} questions={questions} title={title} />
+        )
+      })}
       {changes.map((change, i) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: the changes of one request never change places
         <Change key={i} change={change} />
@@ -57,15 +65,17 @@ function Change({ change: { path, lines } }: { readonly change: AskedChange }) {
 const scrollClass = 'max-h-80 overflow-auto font-mono text-xs whitespace-pre-wrap [overflow-wrap:anywhere]'
 
 function Questions({ questions, title }: { readonly questions: readonly Question[]; readonly title: string }) {
-  return questions.map(({ question, options }) => {
+  return questions.map(({ question, options }, i) => {
     const described = options.filter(({ description }) => description !== '')
     if (question === title && described.length === 0) return null
     return (
-      <div key={question} className="grid gap-1">
+      // biome-ignore lint/suspicious/noArrayIndexKey: the questions of one request never change places
+      <div key={i} className="grid gap-1">
         {question !== title && <p>{exactText(question)}</p>}
         <ul className="grid gap-0.5">
-          {described.map(({ label, description }) => (
-            <li key={label} className="text-muted">
+          {described.map(({ label, description }, n) => (
+            // biome-ignore lint/suspicious/noArrayIndexKey: nor do their options
+            <li key={n} className="text-muted">
               <span className="font-medium text-text">{exactText(label)}</span>: {exactText(description)}
             </li>
           ))}
@@ -76,8 +86,6 @@ function Questions({ questions, title }: { readonly questions: readonly Question
 }
 
 function Part({ name, value, title }: { readonly name: string; readonly value: unknown; readonly title: string }) {
-  const questions = name === 'questions' ? questionsOf(value) : null
-  if (questions !== null) return <Questions questions={questions} title={title} />
   const text = exactText(typeof value === 'string' ? value : (JSON.stringify(value, null, 2) ?? ''))
   if (text === title && typeof value === 'string' && !/command/i.test(name)) return null
   const short = text.length <= 60 && !text.includes('\n') && !/command/i.test(name)

@@ -29,7 +29,7 @@ export function RequestCard({ request, current = false }: CardProps) {
           {span(request.expiresAt - now)} left
         </span>
       </header>
-      <RequestBody body={withoutQuestions(request)} title={request.title} />
+      <RequestBody kind={request.kind} body={withoutQuestions(request)} title={request.title} />
       <Answers request={request} current={current} busy={isPending} onAnswer={mutate} />
       {error !== null && (
         <p role="alert" className="text-bad">

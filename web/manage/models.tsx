@@ -65,7 +65,7 @@ function ChangeModel({ model, onDone }: { readonly model: ModelView; readonly on
       label={`Change ${model.name}`}
       verb="Save"
       queryKey={['models']}
-      make={(given) => server.call('updateModel', { params: { id: model.id }, body: bodyOf(given) })}
+      make={(given) => server.call('updateModel', { params: { id: model.id }, body: changeOf(given) })}
       onMade={onDone}
       onCancel={onDone}
     >
@@ -86,7 +86,12 @@ function Fields({ model }: { readonly model?: ModelView }) {
         placeholder="qwen3-coder"
         defaultValue={name}
       />
-      <Field label="Shown as" name="displayName" placeholder="The same" defaultValue={displayName} />
+      <Field
+        label="Shown as"
+        name="displayName"
+        placeholder="The same"
+        defaultValue={displayName === name ? '' : displayName}
+      />
       <Field
         label="Context, tokens"
         name="contextWindow"
@@ -94,6 +99,7 @@ function Fields({ model }: { readonly model?: ModelView }) {
         pattern="[0-9]+"
         title="A whole number"
         placeholder="256000"
+        required={capabilities?.contextWindow !== undefined}
         defaultValue={capabilities?.contextWindow}
       />
       <div className="sm:col-span-2">
@@ -103,7 +109,7 @@ function Fields({ model }: { readonly model?: ModelView }) {
   )
 }
 
-/** What was left blank is not told: it stays as it is. */
+/** What was left blank is not told. */
 function bodyOf(given: Given) {
   const text = (name: 'displayName' | 'description') => (given(name) === '' ? {} : { [name]: given(name) })
   const contextWindow = given('contextWindow')
@@ -114,6 +120,13 @@ function bodyOf(given: Given) {
     ...text('description'),
     ...(contextWindow === '' ? {} : { capabilities: { contextWindow: Number(contextWindow) } }),
   }
+}
+
+/** A field that was emptied is empty then; shown as its name. */
+function changeOf(given: Given) {
+  // Names are kept in small letters.
+  const displayName = given('displayName') || given('name').toLowerCase()
+  return { ...bodyOf(given), displayName, description: given('description') }
 }
 
 function Provider({ name, models: some }: { readonly name: string; readonly models: readonly ModelView[] }) {

@@ -89,7 +89,7 @@ function Notices() {
           onChange={(event) => void wantNotices(event.target.checked).then(setOn)}
           className="size-4 accent-accent"
         />
-        Tell me when an agent waits for me and this tab is in the background
+        Tell me when a task comes to need me or waits for my review, unless I look at it
       </label>
       {!possible && (
         <p className="text-xs text-faint">

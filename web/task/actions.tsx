@@ -81,7 +81,12 @@ export function Actions({ task, children }: ActionsProps) {
       if (next.id !== task.id) void navigate({ to: '/tasks/$taskId', params: { taskId: next.id } })
     },
   })
-  const start = (offer: Offer) => (offer.ask === undefined ? mutate({ act: offer.act, message: '' }) : setAsking(offer))
+  const start = (offer: Offer) => {
+    // Its key may be pressed while the button is not to be.
+    if (isPending) return
+    if (offer.ask === undefined) mutate({ act: offer.act, message: '' })
+    else setAsking(offer)
+  }
   const all = offers(task)
   useKeys(
     Object.fromEntries(all.flatMap((offer) => (offer.key === undefined ? [] : [[offer.key, () => start(offer)]]))),

@@ -3,6 +3,7 @@
 import { Link } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
 import type { AttemptView, TaskView } from '../../src/protocol/task.ts'
+import { plainText } from '../parts/ansi.ts'
 import { Empty } from '../parts/empty.tsx'
 import { count, exactTime, plural, words } from '../parts/figures.ts'
 import { Lasted } from '../parts/time.tsx'
@@ -46,7 +47,9 @@ function Attempt({ attempt }: { readonly attempt: AttemptView }) {
           {exactTime(attempt.startedAt)}, <Lasted from={attempt.startedAt} to={attempt.endedAt} />
         </span>
       </div>
-      {attempt.detail !== '' && <p className="whitespace-pre-wrap [overflow-wrap:anywhere]">{attempt.detail}</p>}
+      {attempt.detail !== '' && (
+        <p className="whitespace-pre-wrap [overflow-wrap:anywhere]">{plainText(attempt.detail)}</p>
+      )}
       <div className="flex flex-wrap gap-x-3 gap-y-1 text-xs text-muted">
         <span>{attempt.daemonName}</span>
         <span>{[attempt.harness, attempt.model].filter((each) => each !== null).join(' ')}</span>
@@ -82,7 +85,7 @@ function Attempt({ attempt }: { readonly attempt: AttemptView }) {
       )}
       {salvage.map((each) => (
         <p key={`${each.at} ${each.kind}`} className="text-xs text-muted">
-          Came in after its end, {exactTime(each.at)}: {words(each.kind)}, {each.detail}
+          Came in after its end, {exactTime(each.at)}: {words(each.kind)}, {plainText(each.detail)}
         </p>
       ))}
     </li>

@@ -1,6 +1,7 @@
 // The checks of an attempt, failed ones first and open.
 
 import type { AttemptView, CheckOutcome, TaskView } from '../../src/protocol/task.ts'
+import { exactText, plainText } from '../parts/ansi.ts'
 import { Empty } from '../parts/empty.tsx'
 import { span } from '../parts/figures.ts'
 import { Icon } from '../parts/icon.tsx'
@@ -24,8 +25,8 @@ export function Checks({ task, attempt }: ChecksProps) {
           <details open={!passed(check)}>
             <summary className="flex list-none items-center gap-2 px-3 py-2 hover:bg-panel">
               <State check={check} />
-              <span className="font-medium">{check.name}</span>
-              <code className="min-w-0 flex-1 truncate font-mono text-xs text-muted">{check.command}</code>
+              <span className="font-medium">{plainText(check.name)}</span>
+              <code className="min-w-0 flex-1 truncate font-mono text-xs text-muted">{exactText(check.command)}</code>
               <span className="text-xs whitespace-nowrap text-faint tabular-nums">{outcomeOf(check)}</span>
             </summary>
             <pre
@@ -35,7 +36,7 @@ export function Checks({ task, attempt }: ChecksProps) {
               {check.skipped === undefined ? (
                 <TerminalText text={check.outputTail || 'It printed nothing.'} />
               ) : (
-                check.skipped
+                plainText(check.skipped)
               )}
             </pre>
           </details>
@@ -72,7 +73,7 @@ function NoChecks({ task }: { readonly task: TaskView }) {
       <Empty title="Checks run when the agent is done">
         {task.checks.map((check) => (
           <code key={check.name} className="font-mono text-xs">
-            {check.command}
+            {exactText(check.command)}
           </code>
         ))}
       </Empty>

@@ -4,6 +4,7 @@ import { Link } from '@tanstack/react-router'
 import type { Comment, Review } from '../changes/message.ts'
 import { keptComments, placeText } from '../changes/message.ts'
 import type { ReviewStore } from '../changes/review.ts'
+import { exactText } from '../parts/ansi.ts'
 import { Button } from '../parts/button.tsx'
 import { plural } from '../parts/figures.ts'
 import { Icon } from '../parts/icon.tsx'
@@ -45,11 +46,11 @@ function Item({ comment, store }: { readonly comment: Comment; readonly store: R
         from="/tasks/$taskId"
         to="/tasks/$taskId"
         search={{ tab: 'changes', attempt: comment.attempt }}
-        title={placeText(comment)}
+        title={exactText(placeText(comment))}
         className="max-w-64 shrink truncate font-mono hover:underline max-sm:max-w-32"
         dir="rtl"
       >
-        <bdi>{placeText(comment)}</bdi>
+        <bdi>{exactText(placeText(comment))}</bdi>
       </Link>
       <span className="min-w-0 flex-1 truncate text-text">{comment.text || comment.writing}</span>
       <Button small weight="quiet" onClick={() => store.remove(comment.id)}>

@@ -87,7 +87,7 @@ function Proof({ attempt }: { readonly attempt: AttemptView | undefined }) {
       />
       {attempt?.withheld.map((each) => (
         <p key={each} className="text-xs text-muted">
-          Kept on its host: {each}
+          Kept on its host: {exactText(each)}
         </p>
       ))}
     </Section>
@@ -163,7 +163,7 @@ export function Facts({ facts }: { readonly facts: readonly Fact[] }) {
         .map(([name, value]) => (
           <div key={name} className="contents">
             <dt className="text-faint">{name}</dt>
-            <dd className="[overflow-wrap:anywhere]">{value}</dd>
+            <dd className="[overflow-wrap:anywhere]">{exactText(value ?? '')}</dd>
           </div>
         ))}
     </dl>

@@ -108,8 +108,15 @@ function rangesOf(box: HTMLElement, wanted: string): Range[] {
   const ranges: Range[] = []
   const walker = document.createTreeWalker(box, NodeFilter.SHOW_TEXT)
   for (let node = walker.nextNode(); node !== null && ranges.length < mostMarks; node = walker.nextNode()) {
-    const text = node.textContent?.toLowerCase() ?? ''
-    for (let at = text.indexOf(wanted); at !== -1; at = text.indexOf(wanted, at + wanted.length)) {
+    const raw = node.textContent ?? ''
+    const low = raw.toLowerCase()
+    // The small form of some letters is longer (İ): its places would be none of this node.
+    const text = low.length === raw.length ? low : raw
+    for (
+      let at = text.indexOf(wanted);
+      at !== -1 && ranges.length < mostMarks;
+      at = text.indexOf(wanted, at + wanted.length)
+    ) {
       const range = new Range()
       range.setStart(node, at)
       range.setEnd(node, at + wanted.length)

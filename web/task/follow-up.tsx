@@ -65,15 +65,15 @@ export function FollowUp({ task }: { readonly task: TaskView }) {
 
 function useSending(task: TaskView, review: Review, store: ReviewStore) {
   const navigate = useNavigate()
-  const comments = keptComments(review).length
-  const empty = comments === 0 && review.message.trim() === ''
+  const empty = keptComments(review).length === 0 && review.message.trim() === ''
   const { mutate, error, isPending } = useMutation({
-    mutationFn: (how: How) => {
-      const text = messageOf(review)
+    mutationFn: ({ how, said }: { readonly how: How; readonly said: Review }) => {
+      const text = messageOf(said)
+      const comments = keptComments(said).length
       return how === 'fork' ? fork(task, text) : sendBack(task, { text, comments, now: how === 'now' })
     },
-    onSuccess: (next) => {
-      store.sent()
+    onSuccess: (next, { said }) => {
+      store.sent(said)
       // While the agent works the message waits under the box; else its task is what goes on now.
       if (next !== task.id && task.endedAt !== null) void navigate({ to: '/tasks/$taskId', params: { taskId: next } })
     },
@@ -81,7 +81,7 @@ function useSending(task: TaskView, review: Review, store: ReviewStore) {
   // An agent that takes words while it works hears them at once; another hears them next.
   const hears = task.attempts.at(-1)?.takesMessages === true
   const send = (how: How) => {
-    if (!empty && !isPending) mutate(how)
+    if (!empty && !isPending) mutate({ how, said: review })
   }
   return { send, sendLikeliest: () => send(hears ? 'now' : 'next'), hears, empty, busy: isPending, error }
 }

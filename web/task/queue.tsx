@@ -6,8 +6,8 @@ import { useEffect, useRef, useState } from 'react'
 import type { TaskView } from '../../src/protocol/task.ts'
 import { messages } from '../data/queries.ts'
 import { cache, saidBy, server } from '../data/server.ts'
+import { plainText } from '../parts/ansi.ts'
 import { Button } from '../parts/button.tsx'
-import { sayWaiting } from './send-back.ts'
 
 interface QueueProps {
   readonly task: TaskView
@@ -32,10 +32,10 @@ export function Queue({ task, hears }: QueueProps) {
 
 type Act = 'hold' | 'release' | 'cancel' | 'now' | { readonly text: string }
 
-async function act(of: TaskView, next: TaskView, what: Act): Promise<unknown> {
+async function act(next: TaskView, what: Act): Promise<unknown> {
   const params = { id: next.id }
   if (typeof what === 'object') return server.call('editMessage', { params, body: what })
-  if (what === 'now') return sayWaiting(of.id, next)
+  if (what === 'now') return server.call('sayMessage', { params, body: {} })
   if (what === 'cancel') return server.call('cancelTask', { params, body: {} })
   return server.call('holdTask', { params, body: { on: what === 'hold' } })
 }
@@ -50,7 +50,7 @@ interface WaitingProps {
 function Waiting({ next, of, hears, place }: WaitingProps) {
   const [editing, setEditing] = useState(false)
   const { mutate, error, isPending } = useMutation({
-    mutationFn: (what: Act) => act(of, next, what),
+    mutationFn: (what: Act) => act(next, what),
     onSuccess: () => setEditing(false),
     onSettled: () => cache.invalidateQueries({ queryKey: ['task', of.id, 'messages'] }),
   })
@@ -75,10 +75,10 @@ function Waiting({ next, of, hears, place }: WaitingProps) {
           <Link
             to="/tasks/$taskId"
             params={{ taskId: next.id }}
-            title={next.prompt}
+            title={plainText(next.prompt)}
             className="min-w-40 flex-1 truncate hover:underline"
           >
-            {next.prompt}
+            {plainText(next.prompt)}
           </Link>
           <span className="flex max-sm:w-full max-sm:pl-8">
             {hears && button('Send now', 'now')}

@@ -44,7 +44,8 @@ export interface Words {
  */
 export async function sendBack(task: TaskView, { text, comments, now }: Words): Promise<string> {
   if (now) {
-    await sayNow(task.id, text)
+    // Without a key: the server keeps nothing of words that were said, and refuses one.
+    await server.call('sendMessage', { params: { id: task.id }, body: { text, now: true } })
     return task.id
   }
   const next = await once(`send ${task.id} ${text}`, async (idempotencyKey) => {
@@ -56,25 +57,4 @@ export async function sendBack(task: TaskView, { text, comments, now }: Words): 
   })
   await cache.invalidateQueries({ queryKey: ['task', task.id] })
   return next.id
-}
-
-/** Without a key: the server keeps nothing of words that were said, and refuses one. */
-async function sayNow(taskId: string, text: string): Promise<void> {
-  await server.call('sendMessage', { params: { id: taskId }, body: { text, now: true } })
-}
-
-/**
- * Says a message that waits to the agent at work instead. It is held meanwhile, so that it cannot begin as a task too; where the agent does
- * not take it, it waits as before.
- */
-export async function sayWaiting(taskId: string, waiting: TaskView): Promise<void> {
-  const params = { id: waiting.id }
-  await server.call('holdTask', { params, body: { on: true } })
-  try {
-    await sayNow(taskId, waiting.prompt)
-  } catch (error) {
-    if (waiting.held !== true) await server.call('holdTask', { params, body: { on: false } })
-    throw error
-  }
-  await server.call('cancelTask', { params, body: { message: 'said to the agent at work' } })
 }

@@ -4,6 +4,7 @@ import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate } from '@tanstack/react-router'
 import type { AttemptView, TaskView } from '../../src/protocol/task.ts'
 import { session } from '../data/queries.ts'
+import { plainText } from '../parts/ansi.ts'
 import { count, dollars, localTimes, words } from '../parts/figures.ts'
 import { useNow } from '../parts/now.ts'
 import { Chip, standingOf } from '../parts/standing.tsx'
@@ -21,18 +22,19 @@ interface HeadProps {
 }
 
 export function TaskHead({ task, attempt, openRequests }: HeadProps) {
-  useTitle(task.title)
+  const title = plainText(task.title)
+  useTitle(title)
   return (
     <header className="grid shrink-0 gap-1.5 px-4 pt-3 pb-1.5">
       <div className="flex flex-wrap items-start gap-x-3 gap-y-2">
         <h1
           className="line-clamp-2 min-w-0 flex-1 basis-60 text-lg font-semibold [overflow-wrap:anywhere]"
-          title={task.title}
+          title={title}
         >
           <Link to="/" aria-label="Back to the board" className="mr-2 text-faint hover:text-text">
             ←
           </Link>
-          {task.title}
+          <bdi>{title}</bdi>
         </h1>
         <Actions task={task}>
           <TakeOverButton task={task} attempt={attempt} />
@@ -127,7 +129,7 @@ function Because({ task }: { readonly task: TaskView }) {
   if (said === '' || said === null) return null
   return (
     <p className={`line-clamp-4 [overflow-wrap:anywhere] ${bad ? 'text-bad' : 'text-muted'}`}>
-      {localTimes(said, now)}
+      {localTimes(plainText(said), now)}
     </p>
   )
 }

@@ -6,6 +6,7 @@ import { withLock } from '../../lib/lock.ts'
 import { listProcesses } from '../../lib/proc.ts'
 import { worthWarming } from '../workspace/warm-make.ts'
 import { dropArtifacts } from './artifacts.ts'
+import { clearConversations } from './conversations.ts'
 import { clearFinished } from './finished.ts'
 import type { CleanUp, Job } from './job.ts'
 import { warmTerms } from './job.ts'
@@ -50,6 +51,7 @@ export function cleanUp(options: CleanUp): Promise<GcReport> {
 async function clearTheRest(job: Job): Promise<void> {
   await clearWarm(job)
   await clearSetups(job)
+  await clearConversations(job)
   await clearBranches(job)
   await clearRegistrations(job)
   await tellStrays(job)

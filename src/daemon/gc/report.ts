@@ -14,6 +14,8 @@ export type GcKind =
   /** What a setup left for later runs, and a package store. */
   | 'setup'
   | 'cache'
+  /** Files of sandboxed runs' conversations, of one repository. */
+  | 'conversation'
   | 'branch'
   /** A worktree that git lists and whose folder is gone. */
   | 'registration'

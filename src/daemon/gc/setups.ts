@@ -1,8 +1,8 @@
 // What setups left for later runs, and package stores: gone when no run used them for long, and early when the disk is short.
 
-import { existsSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, rmdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { dropLayer, listLayers, setupsIn } from '../setup/layers.ts'
+import { listLayers, removeLayer, setupsIn } from '../setup/layers.ts'
 import { storesIn } from '../setup/package-stores.ts'
 import { bytesOf, removeTree } from '../workspace/tree.ts'
 import type { Job } from './job.ts'
@@ -25,8 +25,8 @@ export async function clearSetups(job: Job, short: string | null = null): Promis
     const due = idleMs >= (job.olderThanMs ?? each.keepMs) || (short !== null && idleMs >= busyMs)
     if (!due) continue
     const bytes = await each.bytes()
+    if (!job.dryRun && !(await each.remove())) continue
     job.ledger.removed({ kind: each.kind, path: each.path, attemptId: null, bytes, why: short ?? 'no run used it' })
-    if (!job.dryRun) await each.remove()
   }
 }
 
@@ -36,10 +36,11 @@ interface Clearable {
   readonly usedAt: number
   readonly keepMs: number
   bytes(): Promise<number>
-  remove(): Promise<void>
+  /** False: a run is at it, and it stays. */
+  remove(): Promise<boolean>
 }
 
-function layersOf({ dataDir }: Job): Clearable[] {
+function layersOf({ dataDir, signal }: Job): Clearable[] {
   return reposIn(setupsIn(dataDir)).flatMap((folder) =>
     listLayers(folder).map(({ place, bytes, usedAt }) => ({
       kind: 'setup' as const,
@@ -48,9 +49,9 @@ function layersOf({ dataDir }: Job): Clearable[] {
       keepMs: layerMs,
       bytes: async () => bytes,
       remove: async () => {
-        dropLayer(place)
-        rmSync(join(folder, `${place.key}.lock`), { force: true }) // an hour old: nobody waits for it
-        if (readdirSync(folder).length === 0) rmdirSync(folder)
+        const removed = await removeLayer(place, signal)
+        if (removed && readdirSync(folder).length === 0) rmdirSync(folder)
+        return removed
       },
     })),
   )
@@ -66,7 +67,7 @@ function storesFound({ dataDir }: Job): Clearable[] {
         usedAt: statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0,
         keepMs: storeMs,
         bytes: () => bytesOf(path),
-        remove: () => removeTree(path),
+        remove: () => removeTree(path).then(() => true),
       }
     }),
   )

@@ -49,7 +49,7 @@ export function defendedCommand(
   const remote = checkWords(argv, mirror.remotes)
   const forgeAt = forge === null ? null : forgeHost(forge, mirror.remotes)
   const token = forge === null || forgeAt === null ? {} : forgeVariables(forge, forgeAt)
-  const settings = [...fixedSettings, ...(forgeAt === null ? [] : forgeSettings(forgeAt))]
+  const settings = [...fixedSettings, ...goesTo(remote, mirror), ...(forgeAt === null ? [] : forgeSettings(forgeAt))]
   return {
     cwd: mirror.gitDir,
     user: null,
@@ -94,6 +94,13 @@ const fixedSettings: readonly (readonly [string, string])[] = [
   ['maintenance.auto', 'false'],
   ['protocol.ext.allow', 'never'],
 ]
+
+/** Words without a remote mean the one that was checked, whatever the user's own settings say. */
+function goesTo(remote: Remote | null, { branch }: Mirror): readonly (readonly [string, string])[] {
+  if (remote === null) return []
+  const keys = branch === null ? [] : [`branch.${branch}.remote`, `branch.${branch}.pushRemote`]
+  return ['remote.pushDefault', ...keys].map((key) => [key, remote.name] as const)
+}
 
 /** Nobody is there to answer, and nothing is to be shown in pages. */
 const quiet: Env = {

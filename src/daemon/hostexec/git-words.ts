@@ -49,8 +49,8 @@ const commands: Readonly<Record<string, Command>> = {
 /** A remote's name, then what to push or fetch: names of refs, with `+` and `:` between them. */
 const refspec = /^\+?[A-Za-z0-9_./@^~*-]*(?::[A-Za-z0-9_./*-]*)?$/
 
-/** The remote that these words speak of; null: none is named, and git takes the repository's own. Throws `not_on_host`. */
-export function gitRemote(args: readonly string[], remotes: readonly Remote[]): Remote | null {
+/** The remote that these words speak of, or that is meant where they name none. Throws `not_on_host`. */
+export function gitRemote(args: readonly string[], remotes: readonly Remote[]): Remote {
   const [name = '', ...rest] = args
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined
   if (command === undefined) {
@@ -70,7 +70,7 @@ export function gitRemote(args: readonly string[], remotes: readonly Remote[]): 
   const wrong = refs.find((word) => !refspec.test(word))
   if (wrong !== undefined)
     throw new Problem('not_on_host', `${shown(wrong)} is not a ref that git ${name} takes on the host`)
-  if (remote === undefined) return defaultRemote(remotes)
+  if (remote === undefined) return defaultRemote(name, remotes)
   const found = remotes.find((each) => each.name === remote)
   if (found !== undefined) return found
   const known = remotes.map((each) => each.name).join(', ')
@@ -80,10 +80,17 @@ export function gitRemote(args: readonly string[], remotes: readonly Remote[]): 
   )
 }
 
-/** As git chooses: the only one, else origin. */
-function defaultRemote(remotes: readonly Remote[]): Remote | null {
+/** The only one, else origin. The user's own configuration may name another, which nobody here has looked at. */
+function defaultRemote(command: string, remotes: readonly Remote[]): Remote {
   const [only] = remotes
-  return remotes.length === 1 && only !== undefined ? only : (remotes.find(({ name }) => name === 'origin') ?? null)
+  const found = remotes.length === 1 ? only : remotes.find(({ name }) => name === 'origin')
+  if (found !== undefined) return found
+  const names = remotes.map(({ name }) => name).join(', ')
+  const detail =
+    remotes.length === 0
+      ? `the registered repository has no remote, so git ${command} has nowhere to go; add one there (git remote add)`
+      : `git ${command} names no remote, and of those of the registered repository (${names}) none is origin; name one`
+  throw new Problem('not_on_host', detail)
 }
 
 function allows({ flags, valued }: Command, word: string): boolean {

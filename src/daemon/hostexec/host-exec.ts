@@ -17,12 +17,12 @@ import { hostVariables } from '../harness/environment.ts'
 import type { Ask } from '../harness/port.ts'
 import type { Calls } from '../journal/calls.ts'
 import { Allowance } from '../mcp/allowance.ts'
-import type { OwnStep } from '../run/conversation.ts'
+import type { OwnStep } from '../run/talk-step.ts'
 import type { Workspace } from '../workspace/port.ts'
 import type { HostCommand } from './command.ts'
 import { checkWords, defendedCommand, isDefended, plainCommand } from './command.ts'
 import type { Forge } from './forge.ts'
-import { readyMirror } from './mirror.ts'
+import { readyMirror, remotesFor } from './mirror.ts'
 import { findProgram, folderIn, HeldFolder } from './program.ts'
 
 export interface HostExecParts {
@@ -84,11 +84,15 @@ const maxLine = 4_096
 const maxOutput = 65_536
 /** By rules, at once and then each second; what a person allows is not counted. */
 const pace = { most: 20, perSecond: 0.2 }
+/** Whatever becomes of them: each one costs the daemon a start of git. */
+const callPace = { most: 100, perSecond: 1 }
+const tooOften = new Problem('unavailable', 'that was too often; go on with the task and try again in a minute')
 const allow = 'Run it once'
 
 export class HostExec {
   readonly #parts: HostExecParts
   readonly #allowance: Allowance
+  readonly #looks: Allowance
   readonly #over = new AbortController()
   readonly #running = new Map<string, Promise<HostExecAnswer>>()
   /** One after the other: they share a git folder. */
@@ -97,6 +101,7 @@ export class HostExec {
   constructor(parts: HostExecParts) {
     this.#parts = parts
     this.#allowance = new Allowance(parts.clock, pace)
+    this.#looks = new Allowance(parts.clock, callPace)
   }
 
   /** What may be started at all. */
@@ -133,10 +138,10 @@ export class HostExec {
   async #decideAndRun(task: Task): Promise<HostExecAnswer> {
     const { attemptId, calls } = this.#parts
     if (calls.answer(attemptId, `${task.id} begun`) !== undefined) throw cutOff
+    if (!this.#looks.take()) throw tooOften
     const program = await this.#checkedProgram(task)
     const allowedBy = await this.#leave(task, program)
     return await this.#inTurn(task.signal, async () => {
-      calls.keep(attemptId, `${task.id} begun`, true)
       const ran = await this.#run(task, program)
       const answer = { ...ran, allowedBy }
       const where = task.folder === this.#parts.workspace.path ? '' : ` in ${task.folder}`
@@ -168,7 +173,7 @@ export class HostExec {
     }
     if (argv.some((word) => redact(word) !== word))
       throw new Problem('not_on_host', 'one of the arguments holds a secret, and arguments are everybody’s to read')
-    if (isDefended(name)) checkWords(argv, name === 'git' ? (await readyMirror(workspace, signal)).remotes : [])
+    if (isDefended(name)) checkWords(argv, name === 'git' ? await remotesFor(workspace, signal) : [])
     return findProgram(name, hostVariables(host).PATH ?? '', [workspace.path, workspace.root ?? workspace.path, runDir])
   }
 
@@ -177,7 +182,7 @@ export class HostExec {
     const rule = ruleForWords(task.argv, this.#parts.rules)
     if (rule !== null) {
       if (this.#allowance.take()) return `the rule ${describeRule(rule)}`
-      throw new Problem('unavailable', 'that was too often; go on with the task and try again in a minute')
+      throw tooOften
     }
     const ask = askOf(task, program, this.#parts)
     if (Buffer.byteLength(JSON.stringify(ask.body)) > maxShownBytes)
@@ -215,7 +220,10 @@ export class HostExec {
     return this.#said(await this.#start(program, task, plainCommand({ cwd: held.path, host, attemptId, user })), '')
   }
 
-  async #start(program: string, { argv, signal }: Task, { env, cwd, user }: HostCommand): Promise<ExecResult> {
+  async #start(program: string, { id, argv, signal }: Task, { env, cwd, user }: HostCommand): Promise<ExecResult> {
+    const { attemptId, calls } = this.#parts
+    signal.throwIfAborted()
+    calls.keep(attemptId, `${id} begun`, true) // not sooner: what failed on the way here may be sent again
     return await exec(program, argv.slice(1), { env, cwd, user, timeoutMs, maxBytes: 2 * maxOutput, signal })
   }
 

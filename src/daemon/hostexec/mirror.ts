@@ -1,7 +1,8 @@
 // The git folder in which git and gh run on the host for an agent: the daemon's own. It has the agent's branches and tags as names and ids, the
 // repository's remotes, and nothing that an agent wrote as configuration. No file of the workspace is in reach of it.
 
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import type { Dir } from 'node:fs'
+import { mkdirSync, opendirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Problem } from '../../core/problem.ts'
 import type { GitOptions } from '../../lib/git.ts'
@@ -17,6 +18,8 @@ import { makePrivateGit, readBounded, realOrNull } from '../workspace/private-gi
 export interface Mirror {
   readonly gitDir: string
   readonly objectDir: string
+  /** The agent's HEAD is on it; null: detached. */
+  readonly branch: string | null
   readonly remotes: readonly Remote[]
   /** What could not be brought over, in sentences. */
   readonly lost: readonly string[]
@@ -28,20 +31,29 @@ export interface Remote {
   readonly urls: readonly string[]
 }
 
-/** Nobody has more; what goes beyond is not pushed from here. */
+/** Nobody has more; what goes beyond is not pushed from here. Folders count too. */
 const maxRefs = 5_000
 const maxDepth = 12
 const maxRefsBytes = 16_777_216
 const lockMs = 120_000
+
+/** The remotes of the registered repository; nothing of the agent's is looked at. Throws `invalid_request` for a run without a repository. */
+export async function remotesFor(workspace: Workspace, signal: AbortSignal): Promise<readonly Remote[]> {
+  return remotesOf(await remoteSettings(repositoryOf(workspace), signal))
+}
+
+function repositoryOf({ commonDir }: Workspace): string {
+  if (commonDir !== null) return commonDir
+  throw new Problem('invalid_request', 'this run has no repository, so git and gh have none either')
+}
 
 /**
  * Brings the mirror to where the agent stands now. Its tracking branches stay what pushes and fetches from here made of them. Throws
  * `invalid_request` for a run without a repository.
  */
 export async function readyMirror(workspace: Workspace, signal: AbortSignal): Promise<Mirror> {
-  const { commonDir, objectDir, baseIndex } = workspace
-  if (commonDir === null)
-    throw new Problem('invalid_request', 'this run has no repository, so git and gh have none either')
+  const { objectDir, baseIndex } = workspace
+  const commonDir = repositoryOf(workspace)
   const gitDir = join(dirname(baseIndex), 'host')
   const lost = await withLock(captureLock(workspace), { signal, timeoutMs: lockMs }, () =>
     importClone(workspace, signal),
@@ -50,9 +62,12 @@ export async function readyMirror(workspace: Workspace, signal: AbortSignal): Pr
   if (known === null) await makePrivateGit(gitDir, commonDir, signal)
   const at: GitOptions = { cwd: gitDir, gitDir, objectDir, signal, maxBytes: maxRefsBytes }
   const tracking = (known ?? (await refsOf(commonDir, signal))).filter(({ ref }) => ref.startsWith('refs/remotes/'))
-  const own = workspace.cloneDir === undefined ? await refsOf(commonDir, signal) : agentRefs(workspace.cloneDir)
+  const own =
+    workspace.cloneDir === undefined
+      ? { refs: await refsOf(commonDir, signal), more: false }
+      : agentRefs(workspace.cloneDir)
   const heads = await existing(
-    own.filter(({ ref }) => !ref.startsWith('refs/remotes/')),
+    own.refs.filter(({ ref }) => !ref.startsWith('refs/remotes/')),
     at,
   )
   for (const folder of ['refs/heads', 'refs/tags']) rmSync(join(gitDir, folder), { recursive: true, force: true })
@@ -63,8 +78,11 @@ export async function readyMirror(workspace: Workspace, signal: AbortSignal): Pr
   writeFileSync(join(gitDir, 'HEAD'), head.branch === null ? `${head.sha ?? ''}\n` : `ref: refs/heads/${head.branch}\n`)
   const settings = await remoteSettings(commonDir, signal)
   writeFileSync(join(gitDir, 'config'), configText(settings, await format(commonDir, signal)))
-  return { gitDir, objectDir, remotes: remotesOf(settings), lost }
+  const said = own.more ? [...lost, tooMany] : lost
+  return { gitDir, objectDir, branch: head.branch, remotes: remotesOf(settings), lost: said }
 }
+
+const tooMany = `There are more than ${maxRefs} branches and tags here; the rest is not known outside.`
 
 interface Ref {
   readonly ref: string
@@ -81,13 +99,19 @@ async function refsOf(commonDir: string, signal: AbortSignal): Promise<readonly 
   return readLines(listed).filter(({ ref }) => !ref.endsWith('/HEAD'))
 }
 
-/** Of the agent's own git folder: hostile, so it is read as plain files and no git looks into it. */
-function agentRefs(cloneDir: string): readonly Ref[] {
-  if (realOrNull(cloneDir) !== cloneDir) return []
-  const packed = packedIn(cloneDir) ?? []
-  const loose = [...looseIn(cloneDir, 'refs/heads', 0), ...looseIn(cloneDir, 'refs/tags', 0)]
-  const all = new Map([...packed, ...loose].map((each) => [each.ref, each]))
-  return [...all.values()].filter(({ ref }) => !ref.startsWith('refs/remotes/')).slice(0, maxRefs)
+/**
+ * Of the agent's own git folder: hostile, so it is read as plain files and no git looks into it. What stands in a file of its own is the later
+ * word, and comes first where there is too much.
+ */
+function agentRefs(cloneDir: string): { readonly refs: readonly Ref[]; readonly more: boolean } {
+  if (realOrNull(cloneDir) !== cloneDir) return { refs: [], more: false }
+  const left = { entries: maxRefs }
+  const all = new Map<string, Ref>()
+  for (const folder of ['refs/heads', 'refs/tags'])
+    for (const each of looseIn(cloneDir, folder, { left, depth: 0 })) all.set(each.ref, each)
+  for (const each of packedIn(cloneDir) ?? [])
+    if (!each.ref.startsWith('refs/remotes/') && !all.has(each.ref)) all.set(each.ref, each)
+  return { refs: [...all.values()].slice(0, maxRefs), more: left.entries < 0 || all.size > maxRefs }
 }
 
 function packedIn(gitDir: string): readonly Ref[] | null {
@@ -95,19 +119,43 @@ function packedIn(gitDir: string): readonly Ref[] | null {
   return text === undefined ? null : readLines(text)
 }
 
+interface Walk {
+  /** How many more entries are looked at, of all folders together; below zero: there were more. */
+  readonly left: { entries: number }
+  readonly depth: number
+}
+
 /** What stands in the files below: only an id counts, so a link that leads elsewhere gives nothing away. */
-function* looseIn(gitDir: string, folder: string, depth: number): Generator<Ref> {
-  if (depth > maxDepth) return
-  const path = join(gitDir, folder)
-  if (realOrNull(path) !== path) return
-  for (const entry of readdirSync(path, { withFileTypes: true }).slice(0, maxRefs)) {
-    const ref = `${folder}/${entry.name}`
-    if (entry.isDirectory()) yield* looseIn(gitDir, ref, depth + 1)
-    else
-      yield* readLines(
-        `${readBounded(join(gitDir, ref), { maxBytes: 256, links: 'refused' })?.toString('utf8').trim()} ${ref}`,
-      )
+function* looseIn(gitDir: string, folder: string, { left, depth }: Walk): Generator<Ref> {
+  const dir = depth > maxDepth ? null : openFolder(join(gitDir, folder))
+  if (dir === null) return
+  try {
+    for (let entry = dir.readSync(); entry !== null; entry = dir.readSync()) {
+      left.entries -= 1
+      if (left.entries < 0) return
+      const ref = `${folder}/${entry.name}`
+      if (entry.isDirectory()) yield* looseIn(gitDir, ref, { left, depth: depth + 1 })
+      else if (!/\s/.test(ref)) yield* readLines(`${idIn(join(gitDir, ref))} ${ref}`)
+    }
+  } finally {
+    dir.closeSync()
   }
+}
+
+/** Null: it is no folder, or a link leads to it. */
+function openFolder(path: string): Dir | null {
+  if (realOrNull(path) !== path) return null
+  try {
+    return opendirSync(path)
+  } catch {
+    return null // ENOTDIR, EACCES; ENOENT: gone under this look
+  }
+}
+
+/** Empty: there is none. */
+function idIn(path: string): string {
+  const text = readBounded(path, { maxBytes: 256, links: 'refused' })?.toString('utf8').trim() ?? ''
+  return objectId.test(text) ? text : ''
 }
 
 /** Lines of `ID REF` whose id is one and whose name git accepts. */

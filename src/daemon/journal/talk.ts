@@ -128,6 +128,11 @@ export class Talk {
       .map(({ attemptId, requestId }) => ({ attemptId: String(attemptId), requestId: String(requestId) }))
   }
 
+  /** The host's clock was set by so much, or the host slept, ms: open requests keep the time they have left, those of all attempts. */
+  shift(ms: number): void {
+    this.#statements.shift.run(Math.round(ms))
+  }
+
   /** What became of the server's message of this number: null: it did not come yet. */
   heard(attemptId: string, seq: number): 'taken' | 'late' | null {
     const row = this.#statements.heard.get(attemptId, seq)
@@ -170,6 +175,8 @@ function prepare(db: DatabaseSync) {
     until: sql(`SELECT json_extract(doc, '$.open.until') AS until FROM asks WHERE attempt_id = ? AND request_id = ?`),
     overdue: sql(`SELECT attempt_id AS attemptId, request_id AS requestId FROM asks WHERE request_id IS NOT NULL
       AND json_extract(doc, '$.open.until') + min(?, json_extract(doc, '$.open.sent.openForMs')) <= ?`),
+    shift: sql(`UPDATE asks SET doc = json_set(doc, '$.open.until', json_extract(doc, '$.open.until') + ?)
+      WHERE request_id IS NOT NULL AND json_extract(doc, '$.open.until') IS NOT NULL`),
     heard: sql('SELECT late FROM heard WHERE attempt_id = ? AND seq = ?'),
     hear: sql('INSERT INTO heard (attempt_id, seq, text, at, late) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING'),
     pruneHeard: sql('DELETE FROM heard WHERE rowid <= (SELECT max(rowid) FROM heard) - ?'),

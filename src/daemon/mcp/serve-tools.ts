@@ -6,8 +6,8 @@ import type { Assignment, FromDaemonBody, FromDaemonReply } from '../../protocol
 import type { Link } from '../link/link.ts'
 import type { Policy } from '../policy.ts'
 import { hostExecFor, signerFor } from '../run/beyond-box.ts'
-import type { OwnStep } from '../run/conversation.ts'
 import type { RunDeps } from '../run/deps.ts'
+import type { OwnStep } from '../run/talk-step.ts'
 import type { Workspace } from '../workspace/port.ts'
 import { RunServer } from './server.ts'
 

@@ -3,7 +3,7 @@
 import { z } from 'zod'
 import type { Clock } from '../../core/clock.ts'
 import { Problem } from '../../core/problem.ts'
-import type { OwnStep } from '../run/conversation.ts'
+import type { OwnStep } from '../run/talk-step.ts'
 import type { Signed, Signer } from '../signing/signer.ts'
 import { sign } from '../signing/signer.ts'
 import { Allowance } from './allowance.ts'

@@ -28,6 +28,13 @@ export async function agentConfigIn(tree: string, looked: LookedFor, at: GitOpti
   return { cid: cidOf(whole.map(({ line }) => line).join('\n')), paths: whole.map(({ path }) => path) }
 }
 
+/** Files by these names that lie in the work tree and not in the index of `at`, ignored ones too. Throws `workspace_failed` when git does. */
+export async function besideIndex({ names, subfolder }: LookedFor, at: GitOptions): Promise<readonly string[]> {
+  const paths = foldersTo(subfolder).flatMap((folder) => names.map((name) => `:(top,literal,icase)${folder}${name}`))
+  const listed = await git(['ls-files', '--others', '-z', '--', ...paths], { ...at, maxBytes: 16_777_216 })
+  return listed.split('\0').filter((path) => path !== '')
+}
+
 /** True when the tree has the file at its root. */
 export async function holdsFile(tree: string, name: string, at: GitOptions): Promise<boolean> {
   return (await list(tree, [name], at)).length > 0

@@ -10,6 +10,7 @@ import { messageOf } from '../../lib/error-text.ts'
 import type { Redactor } from '../../lib/redact.ts'
 import { makeRedactor, secretsAmong } from '../../lib/redact.ts'
 import type { EventBody } from '../../protocol/events.ts'
+import { defaultLeaseMs } from '../../protocol/fleet.ts'
 import type { Assignment } from '../../protocol/link.ts'
 import { passedBy, runEnvironment } from '../harness/environment.ts'
 import type { Brief, Harness, Launch } from '../harness/port.ts'
@@ -142,7 +143,7 @@ export async function startAgent(
       stdin: launch.stdin,
       marker: assignment.attemptId,
       deadlineAt: task.runningTimeoutMs === 0 ? null : deps.clock.now() + task.runningTimeoutMs,
-      orphanAfterMs: deps.orphanAfterMs + longerLease(deps, assignment),
+      orphanAfterMs: orphanMs(deps, assignment),
       graceMs: deps.graceMs,
       containment: deps.containment,
       clock: deps.clock,
@@ -164,14 +165,14 @@ export async function startAgent(
   }
 }
 
-/** By how much the run's lease is longer than the server's own; a host that is away may then come back so much later. */
-function longerLease(deps: RunDeps, { profile }: Assignment): number {
-  const asked = profile?.settings.leaseTtlMs ?? deps.leaseTtlMs ?? 0
-  return Math.max(0, asked - serverLeaseMs)
+/** Longer by as much as the run's lease is longer than the usual one: a host that is away may come back so much later. */
+export function orphanMs(
+  { orphanAfterMs, leaseTtlMs, serverLeaseMs }: Pick<RunDeps, 'orphanAfterMs' | 'leaseTtlMs' | 'serverLeaseMs'>,
+  { profile }: Pick<Assignment, 'profile'>,
+): number {
+  const leaseMs = profile?.settings.leaseTtlMs ?? leaseTtlMs ?? serverLeaseMs?.() ?? defaultLeaseMs
+  return orphanAfterMs + Math.max(0, leaseMs - defaultLeaseMs)
 }
-
-/** What a server gives when nobody asks, ms. */
-const serverLeaseMs = 90_000
 
 /** Budgets that cannot be held, because nobody tells how much of them is used, and a workspace that the profile would not have chosen. */
 export function unmeasured({ task, profile }: Assignment, { name }: Pick<Harness, 'name'>): readonly string[] {
@@ -244,8 +245,8 @@ export interface Following {
   readonly assignment: Assignment
   readonly runDir: string
   readonly harness: Harness
-  /** For programs that are started on the host; without it none is. */
-  readonly workspace?: Workspace
+  /** For programs that are started on the host; null: none is. */
+  readonly workspace: Workspace | null
   /** Where in the workspace the agent works. */
   readonly cwd: string
   /** What of earlier work it began with. */
@@ -301,7 +302,7 @@ export async function followAgent(deps: RunDeps, following: Following): Promise<
     },
     onOwnAnswer: (call) => tools.answered(call),
   })
-  const { cwd, workspace = null } = following
+  const { cwd, workspace } = following
   const tools = serveTools(deps, { assignment, runDir, cwd, workspace, redact, own: (step) => talk.own(step) })
   talk.recover()
   const cancel = () => {

@@ -11,8 +11,8 @@ import type { Signer } from '../signing/signer.ts'
 import { signerOf } from '../signing/signer.ts'
 import type { Workspace } from '../workspace/port.ts'
 import { sandboxOf } from './box.ts'
-import type { OwnStep } from './conversation.ts'
 import type { RunDeps } from './deps.ts'
+import type { OwnStep } from './talk-step.ts'
 
 /** Null: the host's identity has no key. */
 export function signerFor({ author, env }: Pick<RunDeps, 'author' | 'env'>): Signer | null {

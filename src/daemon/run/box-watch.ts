@@ -36,20 +36,33 @@ export function watchBox(
   const { attemptId } = run.assignment
   const home = deps.probe().env.HOME ?? '/nonexistent'
   const copies = tokenCopies({ homePaths: harnessPlaces(deps, run), host: { home } }, boxFolder(run.runDir, 'agent'))
+  const failing = new Map<string, string>()
   const carefully = (what: string, act: () => void) => {
     try {
       act()
+      failing.delete(what)
     } catch (error) {
-      log.warn({ attemptId, error: messageOf(error) }, what)
+      const why = messageOf(error)
+      if (failing.get(what) !== why) log.warn({ attemptId, error: why }, what) // each second it would be the same
+      failing.set(what, why)
     }
   }
   const tellLimits = limitTeller(deps, { attemptId, resources: settings.resources ?? {} }, tell)
+  const unkept = new Set<string>()
+  const tellUnkept = (path: string) => {
+    if (unkept.has(path)) return
+    unkept.add(path)
+    tell([
+      `the agent's CLI renewed its sign-in, which could not be kept: the folder of ${path} does not belong to ${sandbox.user?.name ?? 'the user of the runs'}; give it to them, or sign in again`,
+    ])
+  }
   const look = () => {
     carefully('limits not told', tellLimits)
     carefully('denied hosts not told', () => tellNew(run.runDir, 'agent', tell))
     carefully('renewed tokens not kept', () => {
-      for (const path of exchangeTokens(copies, sandbox.user, clock.now()))
-        log.info({ attemptId, path }, 'renewed tokens kept')
+      const { upToDate, refused } = exchangeTokens(copies, sandbox.user, clock.now())
+      for (const path of upToDate) log.info({ attemptId, path }, 'renewed tokens kept')
+      for (const path of refused) tellUnkept(path)
     })
   }
   const over = new AbortController()

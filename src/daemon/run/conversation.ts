@@ -9,22 +9,24 @@ import { redactEvent } from '../../lib/redact.ts'
 import type { EventBody } from '../../protocol/events.ts'
 import type { Assignment } from '../../protocol/link.ts'
 import { oneLine } from '../harness/cut.ts'
-import type { Answer, Ask, Brief, Harness, Line, Reduced } from '../harness/port.ts'
+import type { Ask, Brief, Harness, Line, Reduced } from '../harness/port.ts'
 import type { Offsets } from '../journal/follow.ts'
 import type { Asked } from '../journal/talk.ts'
 import { holdDeadline, pokePump, releaseDeadline } from '../supervisor/run.ts'
 import { answerWords, foreignWords, mayAnswer } from './answer-words.ts'
 import { requestIdOf, requestOf, shownOptions, titleOf } from './ask.ts'
 import { AskBook } from './ask-book.ts'
+import type { Careful } from './careful.ts'
+import { careful } from './careful.ts'
 import type { RunDeps } from './deps.ts'
-import { beyond, told } from './flood.ts'
+import { maySkip, told } from './flood.ts'
 import type { Given, Listed } from './inbox.ts'
 import { hostItself, lateWords } from './inbox.ts'
 import { flushInput, inputSize } from './input.ts'
 import { joined } from './joined.ts'
 import type { Mark } from './marks.ts'
 import { fitted, keepMark, linesBetween, marksBehind } from './marks.ts'
-import type { KeptCall, Step } from './talk-step.ts'
+import type { OwnStep, Step } from './talk-step.ts'
 import { isReserved, isSilent, lostKey, newStep, ownKey } from './talk-step.ts'
 import { unreadWords } from './unread.ts'
 
@@ -45,19 +47,6 @@ export interface ConversationInput {
   onOwnAnswer?(call: string): void
 }
 
-/** What the daemon says and asks on the agent's behalf, beside the agent's own output: a call of the run's MCP server. */
-export interface OwnStep {
-  readonly events?: readonly EventBody[]
-  /** Goes to a person like an ask of the agent; its answer goes to the journal's `calls`. Its key is the call's. */
-  readonly ask?: Ask
-  /** The call of an ask that nobody waits for any more. */
-  readonly withdraw?: string
-  /** A call that is answered by this, and with what. */
-  readonly call?: KeptCall
-  /** What the adapter makes of something that the agent did not say, such as the stop of its run. */
-  readonly reduced?: Reduced<unknown>
-}
-
 export interface StepDone {
   readonly events: readonly EventBody[]
   /** Requests wait for a person: the agent's clocks stand still. */
@@ -66,8 +55,6 @@ export interface StepDone {
   readonly done: boolean
 }
 
-/** Read again by a restarted daemon at most, when nothing came of it. */
-const rarelyBytes = 8_388_608
 /** An adapter that asks again for each answer of a rule is broken; the rest goes to a person. */
 const maxRulesPerStep = 100
 /** Nobody answers more in one run, and each stays at the server. */
@@ -79,6 +66,7 @@ export class Conversation {
   readonly #deps: RunDeps
   readonly #in: ConversationInput
   readonly #asks: AskBook
+  readonly #adapter: Careful
   #parser: unknown
   #reached: Offsets
   #committedAt: Offsets
@@ -93,6 +81,7 @@ export class Conversation {
     const { attemptId } = input.assignment
     const cursor = deps.journal.cursor(attemptId)
     this.#parser = cursor.parserState ?? input.harness.initial()
+    this.#adapter = careful(input.harness, input.brief)
     this.#reached = cursor.offsets
     this.#committedAt = cursor.offsets
     this.#asks = new AskBook(input.assignment, deps.journal.talk.asks(attemptId))
@@ -129,13 +118,13 @@ export class Conversation {
   /** Whole lines of the agent, and where reading goes on. `again`: as an earlier start of the daemon cut and counted them. */
   lines(lines: readonly Line[], offsets: Offsets, again?: Mark): void {
     const step = newStep()
-    for (const line of lines) this.#absorb(this.#reduce(line), step)
+    for (const line of lines) this.#absorb(this.#adapter.line(this.#parser, line), step)
     const from = this.#reached
     this.#reached = offsets
     const shown = told(joined(step.events, this.#in.harness.plain === true), from, offsets)
     // Of a flood nothing is told: where it was read to is written down now and then.
     const idle = shown.length === 0 && isSilent(step)
-    if (idle && beyond(offsets) && advanced(this.#committedAt, offsets) < rarelyBytes) return
+    if (idle && maySkip(this.#committedAt, offsets)) return
     this.#commit(step, shown, again === undefined ? {} : { again })
   }
 
@@ -169,7 +158,7 @@ export class Conversation {
 
   #hear(given: Given & { readonly kind: 'message' }, step: Step): void {
     const late = this.#done || this.#deps.journal.talk.inputEnd(this.#in.assignment.attemptId).ended
-    const reduced = late ? null : this.#message(given.text)
+    const reduced = late ? null : this.#adapter.message(this.#parser, given.text)
     step.late = reduced === null || reduced.refused === true
     const message = late ? lateWords(given) : oneLine(`${given.by}: ${given.text}`, 2_000)
     step.events.push({ type: 'notice', message })
@@ -227,7 +216,8 @@ export class Conversation {
     step.events.push({ type: 'notice', message: words })
     if (asked.key.startsWith(ownKey)) {
       step.calls.push({ key: asked.key.slice(ownKey.length), answer: { label: option?.label ?? null, text, by } })
-    } else this.#absorb(this.#reduceAnswer({ key: asked.key, optionId: option?.id ?? null, text }), step)
+    } else
+      this.#absorb(this.#adapter.answer(this.#parser, { key: asked.key, optionId: option?.id ?? null, text }), step)
   }
 
   #absorb(reduced: Reduced<unknown>, step: Step): void {
@@ -252,7 +242,7 @@ export class Conversation {
     step.unasked += 1
     if (isOurs) step.calls.push({ key: key.slice(ownKey.length), answer: { label: null, text: null } })
     else if (step.unasked <= maxRulesPerStep)
-      this.#absorb(this.#reduceAnswer({ key, optionId: null, text: null }), step)
+      this.#absorb(this.#adapter.answer(this.#parser, { key, optionId: null, text: null }), step)
   }
 
   /** A rule answers it at once; else it goes to a person. One that is open already is the same ask again. */
@@ -271,7 +261,7 @@ export class Conversation {
       step.unasked += 1
       this.#asks.put({ ...asked, requestId: null }, step)
       step.events.push({ ...event, rule: describeRule(rule) })
-      this.#absorb(this.#reduceAnswer({ key: ask.key, optionId: allow.id, text: null }), step)
+      this.#absorb(this.#adapter.answer(this.#parser, { key: ask.key, optionId: allow.id, text: null }), step)
       return
     }
     if (this.#asked >= maxAsked) {
@@ -353,38 +343,4 @@ export class Conversation {
     if (this.standing) holdDeadline(runDir, now)
     else releaseDeadline(runDir, now)
   }
-
-  /** A line that the adapter cannot take, whatever it is, must not end the following of the others. */
-  #reduce(line: Line): Reduced<unknown> {
-    const raw: EventBody = { type: 'raw', stream: line.stream, line: line.text }
-    return this.#safely(raw, (harness, brief) => harness.reduce(this.#parser, line, brief))
-  }
-
-  #reduceAnswer(answer: Answer): Reduced<unknown> {
-    const failed: EventBody = {
-      type: 'notice',
-      level: 'warning',
-      message: 'the answer could not be given to the agent',
-    }
-    return this.#safely(failed, (harness, brief) => harness.answer?.(this.#parser, answer, brief))
-  }
-
-  #message(text: string): Reduced<unknown> {
-    const failed: EventBody = { type: 'notice', level: 'warning', message: 'this agent takes no words while it works' }
-    const reduced = this.#safely(failed, (harness, brief) => harness.message?.(this.#parser, text, brief))
-    return reduced.events[0] === failed ? { ...reduced, refused: true } : reduced
-  }
-
-  #safely(instead: EventBody, act: (harness: Harness, brief: Brief) => Reduced<unknown> | undefined): Reduced<unknown> {
-    const { harness, brief } = this.#in
-    try {
-      return act(harness, brief) ?? { state: this.#parser, events: [instead] }
-    } catch {
-      return { state: this.#parser, events: [instead] }
-    }
-  }
-}
-
-function advanced(from: Offsets, to: Offsets): number {
-  return to.stdout + to.stderr - from.stdout - from.stderr
 }

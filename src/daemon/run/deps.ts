@@ -45,7 +45,7 @@ export interface RunDeps {
   readonly sandbox: SandboxHost
   /** Folders that no sandboxed agent sees. */
   readonly places: { readonly dataDir: string; readonly capstanHome: string; readonly secretDir: string | null }
-  /** A supervisor that no daemon touched for this long stops its agent, ms. */
+  /** A supervisor that no daemon touched for this long stops its agent, where a lease is of the usual length, ms. */
   readonly orphanAfterMs: number
   /** Between TERM and KILL, ms. */
   readonly graceMs: number
@@ -53,6 +53,8 @@ export interface RunDeps {
   readonly checkpointIntervalMs?: number | null
   /** What runs ask for whose profile does not say: a lease, ms, and how long the folders of sessions are kept, ms. */
   readonly leaseTtlMs?: number | null
+  /** The server's own lease, ms; null: it has not said it since this daemon started. */
+  serverLeaseMs?(): number | null
   readonly warmSessionTtlMs?: number | null
   /** How long lines may wait to be sent together; default 200 ms. */
   readonly flushMs?: number | null

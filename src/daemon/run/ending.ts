@@ -5,9 +5,11 @@ import { join } from 'node:path'
 import type { Clock } from '../../core/clock.ts'
 import { formatDuration } from '../../lib/duration.ts'
 import type { Harness } from '../harness/port.ts'
-import type { ExitRecord } from '../supervisor/run.ts'
+import type { ExitRecord, RunHandle } from '../supervisor/run.ts'
 import { confirmLost, look } from '../supervisor/run.ts'
+import { stopTree } from '../supervisor/stop.ts'
 import { Wake } from '../wake.ts'
+import type { RunDeps } from './deps.ts'
 import { RunRefused } from './refused.ts'
 import type { Ending, RunFailure } from './state.ts'
 import { failure } from './state.ts'
@@ -17,6 +19,27 @@ export type Exit = ExitRecord & { readonly at: number }
 
 /** Watching the folder tells at once; this only covers file systems that do not tell. */
 const lookAgainMs = 2_000
+
+/** What an agent left behind gets less time than an agent that is stopped at work, ms. */
+const leftoverGraceMs = 2_000
+
+interface Supervised {
+  readonly runDir: string
+  readonly handle: RunHandle
+  readonly signal: AbortSignal
+}
+
+/** The agent's end, and then that of whatever it left running. */
+export async function agentEnd(
+  { clock, graceMs }: Pick<RunDeps, 'clock' | 'graceMs'>,
+  { runDir, handle, signal }: Supervised,
+  tell: (messages: readonly string[]) => void,
+): Promise<Exit> {
+  const exit = await awaitExit(runDir, clock, signal)
+  const { survivors } = await stopTree(handle, { graceMs: Math.min(graceMs, leftoverGraceMs), clock })
+  if (survivors.length > 0) tell([`processes ${survivors.join(', ')} of this run could not be ended`])
+  return exit
+}
 
 /** Resolves when the supervisor has written its exit file. Throws `RunRefused` (given back) when two looks find neither supervisor nor file. */
 export async function awaitExit(runDir: string, clock: Clock, signal: AbortSignal): Promise<Exit> {

@@ -4,8 +4,9 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Harness } from '../harness/port.ts'
 import { builtIn } from '../harness/registry.ts'
-import { agentConfigIn, foldersTo, holdsFile } from '../repos/agent-config.ts'
+import { agentConfigIn, besideIndex, foldersTo, holdsFile } from '../repos/agent-config.ts'
 import { listRepos } from '../repos/registry.ts'
+import type { Workspace } from '../workspace/port.ts'
 import { privately } from '../workspace/private-git.ts'
 import type { RunDeps } from './deps.ts'
 import type { RunRecord } from './record.ts'
@@ -29,17 +30,10 @@ export async function holdConfig(deps: RunDeps, record: RunRecord, { subfolder, 
   if (record.state.held !== undefined) return
   const { workspace, harness } = record.prepared()
   if (workspace.mode === 'scratch') return record.save({ held: null }) // it has no repository
-  const at = privately(workspace, { signal })
   const { repoConfig } = harness
-  const repo = listRepos(deps.registryPath).find(({ path }) => path === workspace.repoPath) ?? null
-  // One look at the folders spares the usual repository, which has none, a start of git.
-  const there = namesIn(workspace.path, subfolder)
-  const sets = namesFor(harness).filter((names) => names.some((name) => there.has(name)))
-  const looked = sets.map((names) => agentConfigIn(workspace.baseTree, { names, subfolder }, at))
-  const found = (await Promise.all(looked)).filter((config) => config !== null)
-  const paths = found.filter(({ cid }) => repo?.trusted.includes(cid) !== true).flatMap((config) => config.paths)
+  const { paths, remedies } = await untrustedIn(deps, { workspace, harness, subfolder, signal })
   if (paths.length === 0) return record.save({ held: null })
-  const told = { harness, paths, remedy: repo === null ? null : `capstan repo trust ${repo.slug}` }
+  const told = { harness, paths, remedies }
   if (repoConfig === undefined) {
     record.save({ held: null })
     return record.notice([
@@ -48,9 +42,59 @@ export async function holdConfig(deps: RunDeps, record: RunRecord, { subfolder, 
   }
   if (repoConfig.untrusted === 'obeyed') throw new RunRefused('policy_refused', refusal(told))
   const words = repoConfig.instructions ?? null
+  const at = privately(workspace, { signal })
   const instructions = words !== null && (await holdsFile(workspace.baseTree, words, at)) ? words : null
   record.save({ held: { paths, instructions } })
   record.notice([heldWords(told)])
+}
+
+interface Looked extends Where {
+  readonly workspace: Workspace
+  readonly harness: Harness
+}
+
+/** What nobody trusted on this host, and what its owner can do about it. */
+async function untrustedIn(
+  { registryPath }: RunDeps,
+  looked: Looked,
+): Promise<{ readonly paths: readonly string[]; readonly remedies: readonly string[] }> {
+  const { workspace, harness, subfolder, signal } = looked
+  // One look at the folders spares the usual repository, which has none, a start of git.
+  const there = namesIn(workspace.path, subfolder)
+  const sets = namesFor(harness).filter((names) => names.some((name) => there.has(name)))
+  if (sets.length === 0) return { paths: [], remedies: [] }
+  const at = privately(workspace, { signal })
+  const [configs, beside] = await Promise.all([
+    Promise.all(sets.map((names) => agentConfigIn(workspace.baseTree, { names, subfolder }, at))),
+    strangers(looked, sets.flat()),
+  ])
+  const found = configs.filter((config) => config !== null)
+  const repo = listRepos(registryPath).find(({ path }) => path === workspace.repoPath) ?? null
+  const tracked = found.filter(({ cid }) => repo?.trusted.includes(cid) !== true).flatMap((config) => config.paths)
+  const known = new Set(found.flatMap((config) => config.paths))
+  const untracked = beside.filter((path) => !known.has(path))
+  const trust = repo === null || tracked.length === 0 ? [] : [`capstan repo trust ${repo.slug}`]
+  const removal = untracked.length === 0 ? [] : [removalOf(untracked, workspace)]
+  return { paths: [...tracked, ...untracked], remedies: [...trust, ...removal] }
+}
+
+/**
+ * What git does not track and the owner did not have brought along (`copy` and `link` of the trusted repo.toml): a setup or an earlier agent may
+ * have left it, and no content id speaks for it.
+ */
+async function strangers(
+  { workspace, subfolder, signal }: Looked,
+  names: readonly string[],
+): Promise<readonly string[]> {
+  const at = privately(workspace, { indexFile: workspace.baseIndex, signal })
+  const brought = workspace.carried.map(({ path }) => path)
+  const there = await besideIndex({ names, subfolder }, at)
+  return there.filter((path) => !brought.some((each) => path === each || path.startsWith(`${each}/`)))
+}
+
+function removalOf(paths: readonly string[], { mode }: Workspace): string {
+  const other = mode === 'shared' ? 'use mode worktree' : 'name it under copy in .capstan/repo.toml'
+  return `remove ${shown(paths)}, which git does not track, or ${other}`
 }
 
 /** Of a CLI that nobody knows, what any agent reads may be read. A script reads none. */
@@ -69,16 +113,17 @@ function namesIn(path: string, subfolder: string | null): ReadonlySet<string> {
 interface Told {
   readonly harness: Harness
   readonly paths: readonly string[]
-  readonly remedy: string | null
+  readonly remedies: readonly string[]
 }
 
-function heldWords({ paths, remedy }: Told): string {
-  const how = remedy === null ? '' : `; its owner can: ${remedy}`
+function heldWords({ paths, remedies }: Told): string {
+  const how = remedies.length === 0 ? '' : `; its owner can: ${remedies.join('; ')}`
   return `${shown(paths)} of this repository do${paths.length === 1 ? 'es' : ''} not count: not trusted on this host${how}`
 }
 
-function refusal({ harness, paths, remedy }: Told): string {
-  const how = remedy === null ? 'use another harness' : `its owner can: ${remedy}; or use another harness`
+function refusal({ harness, paths, remedies }: Told): string {
+  const how =
+    remedies.length === 0 ? 'use another harness' : `its owner can: ${remedies.join('; ')}; or use another harness`
   return `${harness.title} would obey ${shown(paths)} of this repository, which is not trusted on this host; ${how}`
 }
 

@@ -1,6 +1,9 @@
 // An attempt that cannot go on, with the reason it ends with.
 
 import type { AttemptReason } from '../../core/reason.ts'
+import { messageOf } from '../../lib/error-text.ts'
+import type { RunFailure } from './state.ts'
+import { failure } from './state.ts'
 
 export class RunRefused extends Error {
   readonly reason: AttemptReason
@@ -14,4 +17,10 @@ export class RunRefused extends Error {
     this.reason = reason
     this.resetAt = resetAt
   }
+}
+
+/** What the run ends with after an error: a refusal says it itself, anything else is the daemon's own failure. */
+export function failureOf(error: unknown): RunFailure {
+  if (error instanceof RunRefused) return { ...failure(error.reason, error.message), resetAt: error.resetAt }
+  return failure('daemon_abort', `the daemon failed: ${messageOf(error)}`)
 }

@@ -1,54 +1,41 @@
 // One attempt from claim to report. Each step is journalled before the next begins; a restarted daemon goes on at the step it finds.
 
-import { join } from 'node:path'
-import type { Tally } from '../../core/budget.ts'
-import { overBudget } from '../../core/budget.ts'
 import type { BackoffRange } from '../../lib/backoff.ts'
 import { fullJitter } from '../../lib/backoff.ts'
 import { messageOf } from '../../lib/error-text.ts'
 import { isStorageTrouble } from '../../lib/storage-trouble.ts'
-import type { EventBody } from '../../protocol/events.ts'
 import type { RunReport } from '../../protocol/link.ts'
-import type { RunHandle } from '../supervisor/run.ts'
 import { pokePump, shiftDeadline, touchRun } from '../supervisor/run.ts'
 import { stopTree } from '../supervisor/stop.ts'
+import type { Following } from './agent.ts'
 import { adoptAgent, followAgent, startAgent } from './agent.ts'
 import { releaseBox } from './box.ts'
-import { watchBox } from './box-watch.ts'
 import { keepConversation } from './carried.ts'
-import type { Checkpointing } from './checkpoints.ts'
-import { keepCheckpoints } from './checkpoints.ts'
 import { credentialTurn } from './credential-turn.ts'
 import type { RunDeps } from './deps.ts'
-import { goOn } from './earlier.ts'
 import type { Exit } from './ending.ts'
-import { awaitExit, concludeEnd } from './ending.ts'
-import { endCommands, finishRun, subfolderOf } from './finish.ts'
-import { fetchAttachments } from './given.ts'
+import { agentEnd, concludeEnd } from './ending.ts'
+import { endCommands, finishRun } from './finish.ts'
 import type { Given, Listed } from './inbox.ts'
 import { Inbox, lateWords } from './inbox.ts'
 import { inputSize } from './input.ts'
-import { holdConfig } from './own-config.ts'
 import type { Parting } from './parting.ts'
 import { leaveOnce, stopAfterTurn } from './parting.ts'
 import { prepareRun } from './prepare.ts'
-import { watchRetries } from './rate-limit.ts'
+import { cwdOf, readyWorkspace } from './readying.ts'
 import type { Said } from './record.ts'
 import { RunRecord } from './record.ts'
-import { RunRefused } from './refused.ts'
+import { failureOf } from './refused.ts'
 import { RunTerminal } from './run-terminal.ts'
-import { setUp } from './setup.ts'
-import { signalOf } from './signal-of.ts'
-import { watchStalls } from './stall.ts'
 import type { RunFailure, RunState, Step } from './state.ts'
 import { endedBy, failure } from './state.ts'
 import { tearDown } from './teardown.ts'
+import type { Watches } from './watches.ts'
+import { watchAgent } from './watches.ts'
 
 /** Why the daemon itself ends an agent. `lost`: another owner has the task; what was made is salvaged. */
 export type StopCause = 'cancelled' | 'aborted' | 'lost' | 'over_budget' | 'stalled' | 'rate_limited' | 'terminal_lost'
 
-/** What an agent left behind gets less time than an agent that is stopped at work, ms. */
-const leftoverGraceMs = 2_000
 /** A disk that is full is looked at again after this. */
 const diskTrouble: BackoffRange = { firstMs: 500, maxMs: 15_000 }
 
@@ -62,7 +49,8 @@ export class Run {
   readonly #leaving = new AbortController()
   #left = false
   readonly #inbox = new Inbox()
-  #checkpoints: Checkpointing | null = null
+  /** While its agent works. */
+  #watches: Watches | null = null
   readonly #terminal: RunTerminal
   /** Ends this start's turn at the credentials of its harness. */
   #endTurn: () => void = () => {}
@@ -139,7 +127,7 @@ export class Run {
 
   /** Keeps what the agent has made so far; nothing happens when none is at work. Never rejects. */
   async checkpoint(): Promise<void> {
-    await this.#checkpoints?.now()
+    await this.#watches?.checkpoint()
   }
 
   #halt(cause: StopCause, why: RunFailure): void {
@@ -208,45 +196,18 @@ export class Run {
     const { workspace, harness } = this.#record.prepared()
     // A daemon that died between the start and its record left a running agent: two would work in one workspace.
     const adopted = await adoptAgent(this.#deps, runDir)
-    if (adopted === null) await this.#prepareFiles()
-    if (adopted === null) await this.#resume()
-    if (adopted === null) await fetchAttachments(this.#deps, state.assignment, runDir)
-    this.#interrupt.signal.throwIfAborted()
+    const { signal } = this.#interrupt
+    const again = this.#foundAt === 'prepared' // by a daemon that was killed
+    if (adopted === null) await readyWorkspace(this.#deps, this.#record, { signal, again })
+    signal.throwIfAborted()
     const { resumed, held } = this.#record.state
-    const start = { assignment: state.assignment, workspace, harness, runDir, cwd: this.#cwd(), resumed, held }
+    const start = { assignment: state.assignment, workspace, harness, runDir, cwd: cwdOf(this.#record), resumed, held }
     const tell = (message: string) => this.#record.notice([message])
-    if (adopted === null)
-      this.#endTurn = await credentialTurn(this.#deps, harness, { signal: this.#interrupt.signal, tell })
+    if (adopted === null) this.#endTurn = await credentialTurn(this.#deps, harness, { signal, tell })
     const { handle, box, notHonoured } = adopted ?? (await startAgent(this.#deps, start))
     this.#record.save({ step: 'started', handle, box: box ?? state.box ?? null, inputBase: inputSize(runDir) })
     this.#record.notice(notHonoured.map((each) => `not honoured: ${each}`))
     this.#deps.changed()
-  }
-
-  /** What the agent goes on with, and what does not count. Decided once: a conversation that was copied has an id of its own. */
-  async #resume(): Promise<void> {
-    const { state } = this.#record
-    const where = { cwd: this.#cwd(), subfolder: subfolderOf(state), signal: this.#interrupt.signal }
-    if (state.resumed === null && state.assignment.continuation != null) await goOn(this.#deps, this.#record, where)
-    await holdConfig(this.#deps, this.#record, where)
-  }
-
-  /** Where in the workspace the agent works. */
-  #cwd(): string {
-    const { path } = this.#record.prepared().workspace
-    const subfolder = subfolderOf(this.#record.state)
-    return subfolder === null ? path : join(path, subfolder)
-  }
-
-  /** Setup, alone in the workspace, and a look at what it left: that is not the agent's change. */
-  async #prepareFiles(): Promise<void> {
-    const again = this.#foundAt === 'prepared' // by a daemon that was killed
-    if (again) await endCommands(this.#deps, this.#record.state)
-    const baseTree = await setUp(this.#deps, this.#record, { signal: this.#interrupt.signal, again })
-    const { workspace } = this.#record.prepared()
-    if (baseTree === null || baseTree === workspace.baseTree) return
-    this.#record.save({ workspace: { ...workspace, baseTree } })
-    this.#record.notice(["setup left files that git does not ignore; they do not count as the agent's change"])
   }
 
   async #follow(): Promise<void> {
@@ -256,64 +217,68 @@ export class Run {
     if (handle === null) throw new Error(`${this.attemptId} has no supervisor`)
     await pokePump(runDir) // the daemon that appended to its input last may have died before it said so
     const leaving = new AbortController()
-    const ended = this.#gone(handle, leaving.signal)
+    const tell = (messages: readonly string[]) => this.#record.notice(messages)
+    const ended = agentEnd(this.#deps, { runDir, handle, signal: leaving.signal }, tell)
     ended.catch(() => {}) // awaited below; it must not be unhandled while the output is followed
     this.#onInterrupt(leaving, { ended, cancels: harness.cancel !== undefined })
     if (state.followSeq === null) this.#record.save({ followSeq: this.#deps.journal.cursor(this.attemptId).nextSeq })
-    const onUsed = (tally: Tally) => {
-      const over = overBudget(assignment.task.budgets, tally)
-      if (over !== null) this.#halt('over_budget', failure(over.reason, over.detail))
-    }
-    const checkpoints = keepCheckpoints(this.#deps, { assignment, workspace })
-    const tell = (messages: readonly string[]) => this.#record.notice(messages)
-    const box = watchBox(this.#deps, { assignment, workspace, harness, runDir }, tell)
-    this.#checkpoints = checkpoints
-    this.#terminal.follow(ended)
-    const { clock } = this.#deps
-    const stalls = watchStalls({ clock, assignment, signal: signalOf(ended) }, (why) => this.#halt('stalled', why))
-    const leave = leaveOnce(this.#parting(ended), this.#deps.graceMs)
-    const onTalk = ({ standing, done }: { readonly standing: boolean; readonly done: boolean }) => {
-      stalls?.stand(standing)
-      if (done) leave()
-    }
-    const retries = watchRetries(
-      { clock: this.#deps.clock, assignment, harness, signal: signalOf(ended) },
-      { tell: (message) => this.#record.notice([message]), limited: (why) => this.#halt('rate_limited', why) },
+    const watches = watchAgent(
+      this.#deps,
+      { assignment, workspace, harness, runDir, ended },
+      {
+        tell,
+        halt: (cause, why) => this.#halt(cause, why),
+        heard: () => this.#endTurn(),
+        done: leaveOnce(this.#parting(ended), this.#deps.graceMs),
+      },
     )
-    const onEvents = (events: readonly EventBody[]) => {
-      stalls?.heard(events)
-      retries.heard(events)
-      if (events.length === 0) return
-      box.heard() // before the turn ends: what it renewed is there for the next
+    this.#watches = watches
+    this.#terminal.follow(ended)
+    const following = this.#hear({ watches, ended, signal: leaving.signal })
+    const [parser, exit] = await Promise.all([following, ended]).finally(async () => {
+      this.#watches = null
+      if (!this.#left) await this.#terminal.end()
+      await watches.stop()
       this.#endTurn()
-    }
-    const stop = { stopped: () => this.#stopping !== null, interrupt: this.#interrupt.signal }
-    const following = followAgent(this.#deps, {
-      assignment,
+    })
+    this.#record.notice(this.#inbox.close().flatMap((given) => (given.kind === 'message' ? [lateWords(given)] : [])))
+    if (state.replayOf !== null) this.#record.save({ step: state.replayOf, replayOf: null })
+    else this.#conclude(parser, exit)
+  }
+
+  /** Follows the agent's output and hands it what people send; gives the adapter's last state. */
+  #hear({ watches, ended, signal }: Pick<Following, 'ended' | 'signal'> & { watches: Watches }): Promise<unknown> {
+    const { runDir, state } = this.#record
+    const { harness, workspace } = this.#record.prepared()
+    return followAgent(this.#deps, {
+      assignment: state.assignment,
       runDir,
-      ...{ harness, workspace },
-      cwd: this.#cwd(),
+      harness,
+      workspace,
+      cwd: cwdOf(this.#record),
       resumed: state.resumed ?? null,
+      held: state.held,
       ended,
-      signal: leaving.signal,
+      signal,
+      stopped: () => this.#stopping !== null,
+      interrupt: this.#interrupt.signal,
+      onUsed: watches.onUsed,
+      onEvents: watches.onEvents,
+      onTalk: watches.onTalk,
       inbox: this.#inbox,
       rules: state.rules,
       approvers: this.#deps.policy.approvers,
       inputBase: state.inputBase,
-      ...{ onUsed, onEvents, onTalk, held: state.held, ...stop },
     })
-    const [parser, exit] = await Promise.all([following, ended]).finally(async () => {
-      this.#checkpoints = null
-      if (!this.#left) await this.#terminal.end()
-      await Promise.all([checkpoints.stop(), box.stop()])
-      this.#endTurn()
-    })
-    this.#record.notice(this.#inbox.close().flatMap((given) => (given.kind === 'message' ? [lateWords(given)] : [])))
-    if (state.replayOf !== null) return this.#record.save({ step: state.replayOf, replayOf: null })
+  }
+
+  #conclude(parser: unknown, exit: Exit): void {
+    const { harness } = this.#record.prepared()
+    const { assignment, finishedBy } = this.#record.state
     const stopping = this.#stopping?.failure ?? null
     const timeoutMs = assignment.task.runningTimeoutMs
     const ending = concludeEnd({ harness, parser, ended: exit, stopping, timeoutMs })
-    const asked = this.#record.state.finishedBy != null && exit.cause === 'exited' && stopping === null
+    const asked = finishedBy != null && exit.cause === 'exited' && stopping === null
     const failed = asked ? null : this.#terminal.explained(ending.failure)
     const why = this.#deps.quota?.ended(harness.name, failed) ?? failed
     this.#record.save({ step: 'ended', ending: { ...ending, failure: why } })
@@ -335,15 +300,6 @@ export class Run {
 
   #parting(ended: Promise<unknown>): Parting {
     return { clock: this.#deps.clock, ended, stop: (graceMs) => this.#stopAgent(graceMs) }
-  }
-
-  /** The agent's end, and then that of whatever it left running. */
-  async #gone(handle: RunHandle, signal: AbortSignal): Promise<Exit> {
-    const { clock, graceMs } = this.#deps
-    const exit = await awaitExit(this.#record.runDir, clock, signal)
-    const { survivors } = await stopTree(handle, { graceMs: Math.min(graceMs, leftoverGraceMs), clock })
-    if (survivors.length > 0) this.#record.notice([`processes ${survivors.join(', ')} of this run could not be ended`])
-    return exit
   }
 
   async #stopAgent(graceMs: number): Promise<void> {
@@ -375,7 +331,7 @@ export class Run {
     const why = this.#stopping?.failure ?? state.ending?.failure ?? finished.failure
     const ending = state.ending === null ? null : { ...state.ending, failure: why }
     const { evidence, withheld, output } = finished
-    const sessionCid = keepConversation(this.#deps, this.#record, this.#cwd())
+    const sessionCid = keepConversation(this.#deps, this.#record, cwdOf(this.#record))
     this.#record.save({ step: 'captured', evidence, withheld, output, ending, sessionCid })
   }
 
@@ -386,9 +342,4 @@ export class Run {
   #wrong(error: unknown, what: string): void {
     this.#deps.log.error({ attemptId: this.attemptId, error: messageOf(error) }, what)
   }
-}
-
-function failureOf(error: unknown): RunFailure {
-  if (error instanceof RunRefused) return { ...failure(error.reason, error.message), resetAt: error.resetAt }
-  return failure('daemon_abort', `the daemon failed: ${messageOf(error)}`)
 }

@@ -2,11 +2,25 @@
 
 import type { EventBody } from '../../protocol/events.ts'
 import type { FromDaemonBody } from '../../protocol/link.ts'
+import type { Ask, Reduced } from '../harness/port.ts'
 
 /** A call of the run's MCP server and its answer. */
 export interface KeptCall {
   readonly key: string
   readonly answer: unknown
+}
+
+/** What the daemon says and asks on the agent's behalf, beside the agent's own output: a call of the run's MCP server. */
+export interface OwnStep {
+  readonly events?: readonly EventBody[]
+  /** Goes to a person like an ask of the agent; its answer goes to the journal's `calls`. Its key is the call's. */
+  readonly ask?: Ask
+  /** The call of an ask that nobody waits for any more. */
+  readonly withdraw?: string
+  /** A call that is answered by this, and with what. */
+  readonly call?: KeptCall
+  /** What the adapter makes of something that the agent did not say, such as the stop of its run. */
+  readonly reduced?: Reduced<unknown>
 }
 
 type Report =

@@ -20,22 +20,24 @@ export async function tearDown(deps: RunDeps, record: RunRecord, hurried: boolea
   const { assignment, repoFile } = record.state
   const commands = repoFile === null || repoFile.skipped !== null ? [] : repoFile.file.teardown
   if (commands.length === 0) return []
-  const timeoutMs = hurried ? hurriedMs : wholeMs
+  const wholly = hurried ? hurriedMs : wholeMs
+  const until = deps.clock.monotonic() + wholly
+  const told: string[] = []
   try {
     const { workspace, harness } = record.prepared()
     const run = { assignment, workspace, harness, runDir: record.runDir, cwd: workspace.path }
     const env = environmentOf(deps, run, {})
     const box = boxFor(deps, run, { use: 'teardown', env, program: '/bin/sh', readable: [] })
-    const signal = AbortSignal.timeout(2 * timeoutMs)
-    const given = { env: box?.env ?? env, before: box?.before ?? [], timeoutMs, signal }
-    const told: string[] = []
+    const signal = AbortSignal.timeout(2 * wholly)
     for (const command of commands) {
+      const timeoutMs = Math.max(1, Math.round(until - deps.clock.monotonic()))
+      const given = { env: box?.env ?? env, before: box?.before ?? [], timeoutMs, signal }
       const { outcomes } = await runSetup(workspace, [command], commandOptions(deps, record.state, given))
       for (const { exitCode, outputTail } of outcomes)
         told.push(`teardown: ${command}: exit ${exitCode ?? 'none'}\n${outputTail}`.trim())
     }
     return told
   } catch (error) {
-    return [`teardown did not run: ${messageOf(error)}`]
+    return [...told, `teardown ended early: ${messageOf(error)}`]
   }
 }

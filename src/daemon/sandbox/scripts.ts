@@ -16,7 +16,7 @@ if /usr/bin/env --default-signal=TERM /bin/true 2>/dev/null; then trap '' TERM; 
 if [ -s "$box/rules.json" ]; then
   (cd "$box/net" && exec "$node" --disable-warning=ExperimentalWarning "$script" $$ </dev/null >"$box/proxy.log" 2>&1) &
 fi
-# bwrap keeps the status file open, and with it the lock by which the start inside sees that it lives
+# bwrap keeps the status file open, and with it the lock by which the sandbox sees that it lives
 set -- --args 9 -- /bin/sh /run/capstan/start "$@"
 if [ -x /usr/bin/flock ]; then
   exec 8>>"$box/alive"
@@ -50,20 +50,14 @@ function uncounted(top: string): readonly string[] {
 
 /**
  * Whoever kills bwrap outside within its first milliseconds kills it alone: the sandbox is bound to it a moment later, and would stay (49 of 60
- * such kills, measured). So the first thing inside is to wait until it is bound, its first process then waits for others, and to leave if
- * nobody holds the lock any more.
+ * such kills, measured; on a busy host also later). So one process inside waits for the lock that bwrap holds as long as it lives, and ends
+ * everything once it has it. In a session of its own, and nobody's child but the sandbox's: an agent does not meet it by its `wait` or `kill 0`.
  */
 const attended: readonly string[] = [
   'exec 8>&-',
-  'cs_tries=0 cs_state=',
-  'until [ "$cs_state" = S ] || [ "$cs_tries" -ge 10000 ]; do',
-  '  read -r cs_state cs_state cs_state cs_tail </proc/1/stat',
-  '  cs_tries=$((cs_tries + 1))',
-  'done',
-  'if [ -s /run/capstan/alive ] && /usr/bin/flock -n 7 7</run/capstan/alive; then',
-  '  exit 70',
+  'if [ -s /run/capstan/alive ]; then',
+  '  (/usr/bin/setsid /usr/bin/flock /run/capstan/alive /bin/kill -KILL -- -1 </dev/null >/dev/null 2>&1 &)',
   'fi',
-  'unset cs_tries cs_state cs_tail',
 ]
 
 /** Inside: waits for the proxy's socket, listens for the run's clients, sets the limits, becomes the program. */

@@ -13,17 +13,25 @@ import { renewed } from './renewed.ts'
 /** No file of credentials is larger, bytes. */
 const maxBytes = 1_048_576
 
-/** One look. Gives the files of the host that were brought up to date. Throws when one cannot be written. */
-export function exchangeTokens(copies: readonly TokenCopy[], user: RunUser | null, now: number): readonly string[] {
-  return copies.flatMap((each) => {
+/** Files of the host, by their paths. */
+interface Exchanged {
+  readonly upToDate: readonly string[]
+  /** Hold older tokens than their run: a daemon of root does not write them. */
+  readonly refused: readonly string[]
+}
+
+/** One look. Throws when a file cannot be written. */
+export function exchangeTokens(copies: readonly TokenCopy[], user: RunUser | null, now: number): Exchanged {
+  const [upToDate, refused]: [string[], string[]] = [[], []]
+  for (const each of copies) {
     const [own, theirs] = [readJson(readOwn(each.path, user?.uid ?? null, maxBytes)), readJson(copyOf(each))]
-    if (own === null || theirs === null) return []
+    if (own === null || theirs === null) continue
     const forHost = renewed(each.entries, own, theirs, now)
-    if (forHost !== null) writeOwn(each.path, user, textOf(forHost))
+    if (forHost !== null) (writeOwn(each.path, user, textOf(forHost)) ? upToDate : refused).push(each.path)
     const forRun = renewed(each.entries, theirs, forHost ?? own, now)
     if (forRun !== null) writeCopy(each, user, textOf(forRun))
-    return forHost === null ? [] : [each.path]
-  })
+  }
+  return { upToDate, refused }
 }
 
 function copyOf({ copy }: TokenCopy): Buffer | null {
@@ -39,12 +47,13 @@ function textOf(json: Json): string {
   return `${JSON.stringify(json, null, 2)}\n`
 }
 
-/** The file that the name stands for, which may be a link of the user's. A daemon of root writes only where its runs' user could. */
-function writeOwn(path: string, user: RunUser | null, text: string): void {
+/** The file that the name stands for, which may be a link of the user's. A daemon of root writes only where its runs' user could, else false. */
+function writeOwn(path: string, user: RunUser | null, text: string): boolean {
   const real = realpathSync(path)
-  if (user !== null && statSync(dirname(real)).uid !== user.uid) return
+  if (user !== null && statSync(dirname(real)).uid !== user.uid) return false
   writeFileAtomic(real, text)
   if (user !== null) lchownSync(real, user.uid, user.gid)
+  return true
 }
 
 /** One that stands by itself in the sandbox is mounted there and must stay the same file; where the agent may put links, it is replaced. */

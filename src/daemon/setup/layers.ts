@@ -17,6 +17,7 @@ import { z } from 'zod'
 import { readFileIfThere, writeFileAtomic } from '../../lib/atomic-file.ts'
 import type { RunUser } from '../../lib/exec.ts'
 import { exec } from '../../lib/exec.ts'
+import { whenFree } from '../../lib/lock.ts'
 import { repoFolder } from '../workspace/branch.ts'
 
 const about = z.object({
@@ -58,10 +59,25 @@ export function layerPlace(
   return { folder: join(setupsIn(dataDir), repoFolder(team), repoFolder(repo)), key }
 }
 
-/** Makes the folder. Who makes the layer holds this lock; who finds it held waits, and uses what the other made. */
-export function layerLock({ folder, key }: LayerPlace): string {
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
-  return join(folder, `${key}.lock`)
+/** Makes the folder. Who makes the layer holds this lock; who finds it held waits, and uses what the other made. Counts as use at `now`. */
+export function layerLock(place: LayerPlace, now: number): string {
+  mkdirSync(place.folder, { recursive: true, mode: 0o700 })
+  touch(lockOf(place), now)
+  return lockOf(place)
+}
+
+/** The last setup of this key failed, or left nothing that may be kept: nobody is to wait for the next one. Until one is kept. */
+export function markUnkept(place: LayerPlace, now: number): void {
+  touch(markOf(place), now)
+}
+
+export function isUnkept(place: LayerPlace): boolean {
+  return existsSync(markOf(place))
+}
+
+function touch(path: string, now: number): void {
+  closeSync(openSync(path, 'a', 0o600))
+  utimesSync(path, new Date(now), new Date(now))
 }
 
 /** Null: there is none that is whole. */
@@ -100,7 +116,7 @@ export interface NewLayer {
 
 /** Packs the files into the layer; what was there is replaced as a whole. Null: done; else why nothing is kept. */
 export async function keepLayer(place: LayerPlace, layer: NewLayer, hands: Hands): Promise<string | null> {
-  const partial = `${archiveOf(place)}.part`
+  const partial = partialOf(place)
   rmSync(partial, { force: true })
   const archive = openSync(partial, 'wx', 0o600)
   try {
@@ -120,6 +136,7 @@ export async function keepLayer(place: LayerPlace, layer: NewLayer, hands: Hands
     const { size: bytes } = statSync(partial)
     renameSync(partial, archiveOf(place))
     writeFileAtomic(factsOf(place), JSON.stringify({ at: layer.now, bytes, commands: [...layer.commands] }))
+    rmSync(markOf(place), { force: true })
     dropBeyond(place.folder)
     return null
   } finally {
@@ -141,7 +158,7 @@ function inWorkspace(
 export interface ListedLayer {
   readonly place: LayerPlace
   readonly bytes: number
-  /** When a run used it last, ms since the epoch. */
+  /** When a run used it, waited for it or was making it last, ms since the epoch. */
   readonly usedAt: number
 }
 
@@ -152,9 +169,17 @@ export function listLayers(folder: string): ListedLayer[] {
   return [...keys]
     .map((key) => {
       const place = { folder, key }
-      const archive = statSync(archiveOf(place), { throwIfNoEntry: false })
-      const facts = statSync(factsOf(place), { throwIfNoEntry: false })
-      return { place, bytes: archive?.size ?? 0, usedAt: facts?.mtimeMs ?? archive?.mtimeMs ?? 0 }
+      const stats = (paths: readonly string[]) =>
+        paths.flatMap((path) => statSync(path, { throwIfNoEntry: false }) ?? [])
+      const [large, small] = [
+        stats([archiveOf(place), partialOf(place)]),
+        stats([factsOf(place), markOf(place), lockOf(place)]),
+      ]
+      return {
+        place,
+        bytes: large.reduce((sum, { size }) => sum + size, 0),
+        usedAt: Math.max(0, ...[...large, ...small].map(({ mtimeMs }) => mtimeMs)),
+      }
     })
     .sort((a, b) => b.usedAt - a.usedAt)
 }
@@ -164,13 +189,43 @@ export function dropLayer(place: LayerPlace): void {
   for (const path of [factsOf(place), archiveOf(place)]) rmSync(path, { force: true })
 }
 
+/** So short a wait shows whether another run is at it, ms. */
+export const freeMs = 1_000
+
+/**
+ * Removes all that there is of it. False: its lock is held, as a run makes it or takes it. A process that waits for the lock in this moment gets one
+ * that is gone, and shares it with none that comes later: at worst two make the same.
+ */
+export async function removeLayer(place: LayerPlace, signal?: AbortSignal): Promise<boolean> {
+  return await whenFree(lockOf(place), { signal, timeoutMs: freeMs }, async () => {
+    dropLayer(place)
+    const lock = lockOf(place)
+    for (const path of [partialOf(place), markOf(place), lock, `${lock}-wal`, `${lock}-shm`])
+      rmSync(path, { force: true })
+    return true
+  }).then((done) => done ?? false)
+}
+
 function dropBeyond(folder: string): void {
-  const whole = listLayers(folder).filter(({ bytes }) => bytes > 0)
+  const whole = listLayers(folder).filter(({ place }) => readLayer(place) !== null)
   for (const { place } of whole.slice(mostPerRepo)) dropLayer(place)
 }
 
 function archiveOf({ folder, key }: LayerPlace): string {
   return join(folder, `${key}.tar`)
+}
+
+/** While it is packed; a daemon that is killed leaves it. */
+function partialOf(place: LayerPlace): string {
+  return `${archiveOf(place)}.part`
+}
+
+function markOf({ folder, key }: LayerPlace): string {
+  return join(folder, `${key}.none`)
+}
+
+function lockOf({ folder, key }: LayerPlace): string {
+  return join(folder, `${key}.lock`)
 }
 
 function factsOf({ folder, key }: LayerPlace): string {

@@ -1,23 +1,13 @@
 // The git folder of a sandboxed run: its own, borrowing the repository's objects, so that the repository's is never written by an agent.
 // Inside the sandbox it takes the place of the worktree's; outside nobody runs git in it. What the agent commits is brought over as objects.
 
-import {
-  closeSync,
-  constants,
-  linkSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  realpathSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { linkSync, lstatSync, mkdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Problem } from '../../core/problem.ts'
 import type { GitAuthor, GitOptions } from '../../lib/git.ts'
 import { git, gitBytes, gitOrNull, longGitMs, runGit } from '../../lib/git.ts'
 import { objectId } from '../../lib/git-refs.ts'
+import { HeldFolder } from './held-folder.ts'
 import type { Workspace } from './port.ts'
 import { copyIndex, makePrivateGit, readBounded, realOrNull } from './private-git.ts'
 
@@ -159,35 +149,6 @@ function takeObjects(cloneDir: string, aside: string): number | string {
 
 const looseName = /^[0-9a-f]{38}(?:[0-9a-f]{24})?$/
 const packName = /^pack-[0-9a-f]{40,64}\.(?:pack|idx)$/
-
-/** A folder held open: what is looked up in it cannot be led elsewhere. Nothing is in what is missing or is no folder, such as a link. Linux. */
-class HeldFolder implements Disposable {
-  readonly #file: number | null
-
-  constructor(path: string) {
-    this.#file = openFolder(path)
-  }
-
-  at(name: string): string {
-    return this.#file === null ? '/nonexistent' : `/proc/self/fd/${this.#file}/${name}`
-  }
-
-  names(): readonly string[] {
-    return this.#file === null ? [] : readdirSync(this.at(''))
-  }
-
-  [Symbol.dispose](): void {
-    if (this.#file !== null) closeSync(this.#file)
-  }
-}
-
-function openFolder(path: string): number | null {
-  try {
-    return openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW)
-  } catch {
-    return null // ENOENT, ELOOP, ENOTDIR, EACCES
-  }
-}
 
 /** Its size; null when there is no plain file. A second name of a link is that link, and git would follow it. */
 function secondName(from: string, to: string): number | null {

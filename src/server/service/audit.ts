@@ -107,17 +107,30 @@ export async function listAudit(
     if (more === undefined) return calls
     const read = asked.target === undefined ? createdTasks : loggedEntries
     const ofTasks = yield* read(tx, caller.teamId, { ...asked, before: from.task })
-    return [...calls, ...ofTasks].sort(newestFirst)
+    return merged(calls, ofTasks)
   })
   const items = lines.slice(0, limit)
   return { items, nextCursor: lines.length > limit ? nextCursor(items, from, more !== undefined) : null }
 }
 
-/** Of the same millisecond a task's entry came after the call that made it. */
-function newestFirst(a: AuditLine, b: AuditLine): number {
-  if (a.at !== b.at) return b.at - a.at
-  if (a.source === b.source) return b.seq - a.seq
-  return a.source === 'task' ? -1 : 1
+/**
+ * Both newest first. Within a source the order of numbers stays, also where two replicas numbered lines in another order than their times:
+ * the cursor counts by numbers, and would leave out what was moved behind it. Of the same millisecond a task's entry came after its call.
+ */
+function merged(calls: readonly AuditLine[], ofTasks: readonly AuditLine[]): AuditLine[] {
+  const [call, task] = [calls.values(), ofTasks.values()]
+  const lines: AuditLine[] = []
+  let [ofCall, ofTask] = [call.next().value, task.next().value]
+  while (ofCall !== undefined || ofTask !== undefined) {
+    if (ofTask === undefined || (ofCall !== undefined && ofCall.at > ofTask.at)) {
+      if (ofCall !== undefined) lines.push(ofCall)
+      ofCall = call.next().value
+    } else {
+      lines.push(ofTask)
+      ofTask = task.next().value
+    }
+  }
+  return lines
 }
 
 /** How far each source was read: lines before these numbers. */

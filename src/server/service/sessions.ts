@@ -1,5 +1,6 @@
 // Sessions, and messages to the agents in them.
 
+import { isDeepStrictEqual } from 'node:util'
 import { Problem } from '../../core/problem.ts'
 import { openAttempt } from '../../core/task.ts'
 import { makeId } from '../../lib/ids.ts'
@@ -19,6 +20,7 @@ import {
   setHeld,
   waitingIn,
 } from '../../store/sessions.ts'
+import { taskById } from '../../store/tasks.ts'
 import { transition } from '../../store/transition.ts'
 import { reconsider } from '../../store/waiters.ts'
 import type { AskedOf } from '../handler.ts'
@@ -56,7 +58,10 @@ export async function sendMessage(
   })
 }
 
-/** In one transaction: it is said, or it goes on waiting. Throws `invalid_state` where it does not wait, or no agent takes words. */
+/**
+ * In one transaction: it is said, or it goes on waiting. Its own time, and what it waits for, give way to the one who says it now. Throws
+ * `invalid_state` where it does not wait, brings more than words, or no agent takes words.
+ */
 export async function sayMessage(
   plane: Plane,
   { caller, params }: AskedOf<'sayMessage'>,
@@ -66,6 +71,12 @@ export async function sayMessage(
     const { state } = waiting.task.status
     if (state !== 'waiting' || waiting.spec.continueFrom === null)
       throw new Problem('invalid_state', `${params.id} is ${state}; only a message that waits can be said now`)
+    const more = yield* besideWords(tx, waiting)
+    if (more !== null)
+      throw new Problem(
+        'invalid_state',
+        `${params.id} ${more}, which cannot be said to an agent at work; let it wait its turn`,
+      )
     const atWork = yield* atWorkIn(tx, waiting)
     yield* sayNow(tx, atWork, { text: waiting.spec.prompt, by: caller.actor, asked: params.id })
     const cancel = { type: 'cancel', by: caller.actor, message: 'said to the agent at work' } as const
@@ -74,6 +85,17 @@ export async function sayMessage(
     if (moved.is !== 'done') throw new Problem('invalid_state', `${params.id} began a moment ago`)
     return { delivered: 'now' as const, task: viewTask(atWork) }
   })
+}
+
+/** What a message brings that is lost when only its words are said, as half a sentence; null: nothing. */
+function* besideWords(tx: Tx, { spec }: TaskRecord): Work<string | null> {
+  if (spec.continueFrom?.mode === 'fork') return 'begins a conversation of its own'
+  if (spec.attachments.length > 0) return 'brings files'
+  if (spec.context.length > 0) return 'brings texts of context'
+  if (spec.outputSchema != null) return 'asks for an output'
+  // Checks are taken over from the task it goes on from, where it brings none.
+  const before = spec.continueFrom === null ? null : yield* taskById(tx, spec.continueFrom.task)
+  return isDeepStrictEqual(spec.checks, before?.spec.checks ?? []) ? null : 'brings checks of its own'
 }
 
 /** The task of the same session whose agent is at work; messages may wait behind it. Without one the session's last task. */

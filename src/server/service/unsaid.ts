@@ -26,7 +26,8 @@ export async function keepUnsaid(plane: Plane, daemonId: string, seq: number): P
       yield* createOnce(tx, { id, caller: callerOf(words, task), body, idempotencyKey: null })
     })
   } catch (error) {
-    if (!(error instanceof Problem)) throw error
+    // A database that is away refuses nothing: the words stay where they are, and whoever gave them back does so again.
+    if (!(error instanceof Problem) || error.status >= 500) throw error
     // A session that was closed meanwhile takes no more: the words stand in the transcript.
     plane.log.warn(
       { daemonId, seq, reason: error.detail },
@@ -40,7 +41,10 @@ function callerOf({ by }: FromServerBody<'message'>, { teamId }: TaskRecord): Ca
   return { actor: by, tokenId: '', teamId, scopes: [], role: 'member', account: null, operator: false }
 }
 
-/** What no daemon has acknowledged since `before` although the attempt is over: its host went away with it. Gives how many. */
+/**
+ * What no daemon has acknowledged since `before` although the attempt is over: its host went away with it. Gives how many. Words that
+ * cannot be kept now are logged and stay for the next time: they hold up no others.
+ */
 export async function keepUnheard(
   plane: Plane,
   { before, limit }: { readonly before: number; readonly limit: number },
@@ -55,6 +59,14 @@ export async function keepUnheard(
     }
     return found
   })
-  for (const { daemonId, seq } of over) await keepUnsaid(plane, daemonId, seq)
-  return over.length
+  let kept = 0
+  for (const { daemonId, seq } of over) {
+    try {
+      await keepUnsaid(plane, daemonId, seq)
+      kept += 1
+    } catch (error) {
+      plane.log.error({ err: error, daemonId, seq }, 'words that were not heard stay until the next housekeeping')
+    }
+  }
+  return kept
 }

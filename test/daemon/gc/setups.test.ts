@@ -1,8 +1,9 @@
 // What setups left and package stores: kept while they are used, gone when not, and early when the disk is short.
 
 import { existsSync, mkdirSync, utimesSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
+import { withLock } from '../../../src/lib/lock.ts'
 import type { Place } from '../workspace/place.ts'
 import { makePlace } from '../workspace/place.ts'
 import { hourMs, makeHost } from './host.ts'
@@ -14,10 +15,20 @@ function layer(place: Place, key: string, idleMs: number): string {
   mkdirSync(folder, { recursive: true })
   const at = new Date(Date.now() - idleMs)
   for (const name of ['tar', 'json', 'lock']) {
-    writeFileSync(join(folder, `${key}.${name}`), '{}')
+    writeFileSync(join(folder, `${key}.${name}`), name === 'lock' ? '' : '{}')
     utimesSync(join(folder, `${key}.${name}`), at, at)
   }
   return join(folder, `${key}.tar`)
+}
+
+/** One of the files alone, as a setup under way or a killed daemon leaves it. */
+function part(place: Place, name: string, { text = '', idleMs = 0 } = {}): string {
+  const path = join(place.folder, 'setups/team/app', name)
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, text)
+  const at = new Date(Date.now() - idleMs)
+  utimesSync(path, at, at)
+  return path
 }
 
 function store(place: Place, name: string, idleMs: number): string {
@@ -63,4 +74,26 @@ test('a short disk takes what was used longest ago, but nothing that a setup may
   expect([older, newer].map(existsSync)).toEqual([false, true])
   await clean({ enough: () => false })
   expect([newer, busy].map(existsSync)).toEqual([false, true])
+})
+
+test('what a killed daemon left half packed goes, and is counted; a setup that has just begun stays', async () => {
+  using place = makePlace()
+  const { clean } = makeHost(place)
+  const [begun, half] = [part(place, 'a1.lock'), part(place, 'b2.tar.part', { text: 'half', idleMs: 2 * hourMs })]
+  const packing = part(place, 'c3.tar.part', { text: 'packed' })
+  part(place, 'c3.lock', { idleMs: 2 * hourMs })
+  const { removed } = await clean({ enough: () => false })
+  expect(removed).toMatchObject([{ path: half.replace('.tar.part', ''), bytes: 4 }])
+  expect([begun, half, packing].map(existsSync)).toEqual([true, false, true])
+})
+
+test('a setup whose lock is held stays, however old its files are', async () => {
+  using place = makePlace()
+  const { clean } = makeHost(place)
+  const [held, free] = [layer(place, 'a1', 9 * dayMs), layer(place, 'b2', 9 * dayMs)]
+  const { removed } = await withLock(held.replace('.tar', '.lock'), {}, () => clean({ olderThanMs: 0 }))
+  expect(removed.map(({ path }) => path)).toEqual([free.replace('.tar', '')])
+  expect([held, free].map(existsSync)).toEqual([true, false])
+  await clean({ olderThanMs: 0 })
+  expect(existsSync(dirname(held))).toBe(false)
 })

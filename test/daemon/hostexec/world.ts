@@ -2,10 +2,11 @@
 
 import { chmodSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Client } from '@modelcontextprotocol/client'
 import type { ApprovalRule } from '../../../src/core/approval.ts'
 import type { Forge } from '../../../src/daemon/hostexec/forge.ts'
 import { HostExec } from '../../../src/daemon/hostexec/host-exec.ts'
-import type { OwnStep } from '../../../src/daemon/run/conversation.ts'
+import type { OwnStep } from '../../../src/daemon/run/talk-step.ts'
 import type { Workspace } from '../../../src/daemon/workspace/port.ts'
 import { prepare } from '../../../src/daemon/workspace/prepare.ts'
 import { systemClock } from '../../../src/lib/clock.ts'
@@ -13,11 +14,12 @@ import type { Env } from '../../../src/lib/env.ts'
 import { processEnv } from '../../../src/lib/env.ts'
 import { exec } from '../../../src/lib/exec.ts'
 import { makeRedactor } from '../../../src/lib/redact.ts'
-import { attemptId, World } from '../mcp/world.ts'
+import { attemptId, call, World } from '../mcp/world.ts'
 import type { Place } from '../workspace/place.ts'
 import { makePlace } from '../workspace/place.ts'
 
 export const token = 'forge-token-0123456789'
+export const anyGit = { executable: 'git' }
 
 export interface HostWorldOptions {
   readonly rules?: readonly ApprovalRule[]
@@ -35,6 +37,7 @@ export class HostWorld implements AsyncDisposable {
   readonly run: World
   readonly #options: HostWorldOptions
   #workspace: Workspace | null = null
+  #agent: Client | null = null
 
   constructor(options: HostWorldOptions = {}) {
     this.#options = options
@@ -54,11 +57,26 @@ export class HostWorld implements AsyncDisposable {
     const scratch = this.#options.mode === 'scratch'
     this.#workspace = await prepare(place.request(scratch ? null : repo, { isolatedFor }))
     await this.run.open()
+    this.#agent = await this.run.agent()
   }
 
   get workspace(): Workspace {
     if (this.#workspace === null) throw new Error('not open')
     return this.#workspace
+  }
+
+  get agent(): Client {
+    if (this.#agent === null) throw new Error('not open')
+    return this.#agent
+  }
+
+  /** As the agent asks for a program on the host. */
+  async exec(...argv: string[]): Promise<{ isError: boolean; text: string; exitCode: unknown }> {
+    const answer = await call(this.agent, 'host_exec', { argv })
+    const [content] = answer.content
+    const text = content?.type === 'text' ? content.text : ''
+    const { exitCode } = (answer.structuredContent ?? {}) as { exitCode?: unknown } // of host_exec
+    return { isError: answer.isError === true, text, exitCode }
   }
 
   /** As the agent's own git, inside. */

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Harness } from '../../../src/daemon/harness/port.ts'
 import { shell } from '../../../src/daemon/harness/shell.ts'
 import { openJournal } from '../../../src/daemon/journal/journal.ts'
-import { followAgent } from '../../../src/daemon/run/agent.ts'
+import { followAgent, orphanMs } from '../../../src/daemon/run/agent.ts'
 import type { RunDeps } from '../../../src/daemon/run/deps.ts'
 import { awaitExit } from '../../../src/daemon/run/ending.ts'
 import { told } from '../../../src/daemon/run/flood.ts'
@@ -45,6 +45,7 @@ async function eventsOf(harness: Harness): Promise<EventBody[]> {
     assignment,
     runDir,
     harness,
+    workspace: null,
     cwd: runDir,
     ended: Promise.resolve(),
     signal: AbortSignal.timeout(20_000),
@@ -119,4 +120,14 @@ test('a folder or a pipe where the daemon writes beside its files is replaced, n
   touchRun(runDir, 6_000)
   expect(readFileSync(join(runDir, 'touched'), 'utf8')).toBe('6\n')
   expect(readFileIfThere(join(runDir, 'exit'))).toBe('')
+})
+
+test('an agent without a daemon lives as long as its task can come back, by the lease that the server gives it', () => {
+  const asks = (leaseTtlMs: number) => ({ profile: { settings: { leaseTtlMs } } }) as unknown as Assignment // what is read of it
+  const asksNothing = { profile: null }
+  const server = { orphanAfterMs: 690_000, serverLeaseMs: () => 300_000 }
+  expect(orphanMs({ orphanAfterMs: 690_000 }, asksNothing)).toBe(690_000)
+  expect(orphanMs(server, asksNothing)).toBe(900_000)
+  expect(orphanMs(server, asks(120_000))).toBe(720_000)
+  expect(orphanMs({ ...server, leaseTtlMs: 15_000 }, asksNothing)).toBe(690_000)
 })

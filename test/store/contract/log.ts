@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { fold } from '../../../src/core/evolve.ts'
 import type { AttemptReason } from '../../../src/core/reason.ts'
+import { loggedEntries } from '../../../src/store/audit.ts'
 import { taskLog } from '../../../src/store/log.ts'
 import type { Claimed } from '../../../src/store/port.ts'
 import type { Opener } from '../world.ts'
@@ -40,6 +41,20 @@ export function logContract(opener: Opener): void {
       [5, 'user:ann', 'cancelled'],
     ])
     expect(log[4]).toMatchObject({ at: world.clock.now(), entry: { message: 'no\0' } })
+  })
+
+  test('the audit log finds a task’s entries of one type behind others, and not those that only speak of it', async () => {
+    await using world = await World.make(opener)
+    const { id } = (await world.running(await world.daemon('alpha'))).record.task
+    await world.do(id, { type: 'cancel', by: 'ann', message: '"type":"claimed" \0' })
+    const found = async (operation: string) => {
+      const query = { before: null, limit: 1, operation, target: id }
+      return (await world.store.read((tx) => loggedEntries(tx, world.teamId, query))).map(({ seq }) => seq)
+    }
+    expect(await found('created')).toEqual([1])
+    expect(await found('claimed')).toEqual([3])
+    expect(await found('cancelled')).toEqual([5])
+    for (const other of ['CREATED', 'creat%', '']) expect(await found(other)).toEqual([])
   })
 
   test('the log folds to the row under any sequence of commands', { timeout: 60_000 }, async () => {
