@@ -18,7 +18,7 @@ import type { Schema } from './schema.ts'
 import type { TaskRow } from './task-rows.ts'
 import { recordsOf, toRecord } from './task-rows.ts'
 import { insertRows } from './text.ts'
-import { addRefs, conditionOf, watchCondition } from './waiters.ts'
+import { addRefs, watchCondition } from './waiters.ts'
 
 export interface Created {
   readonly taskId: TaskId
@@ -37,8 +37,8 @@ export function* createTask(tx: Tx, given: NewTask): Work<Created> {
   const sticky = given.stickyDaemon
   const pinned = sticky !== undefined && sticky.until > tx.now && given.needs.daemon === null
   const pinLane = pinned ? yield* laneFor(tx, { ...given.needs, daemon: sticky.daemonId }) : null
-  const condition = conditionOf(given.spec)
-  const found: Answer = condition === null ? { is: 'met' } : yield* watchCondition(tx, given.needs.teamId, condition)
+  const watched = yield* watchCondition(tx, given.needs.teamId, given.spec)
+  const found: Answer = watched?.found ?? { is: 'met' }
   const { task, entries } = birth(given, found, tx.now)
   const row = {
     ...fixedColumns(given, tx.now),
@@ -54,7 +54,7 @@ export function* createTask(tx: Tx, given: NewTask): Work<Created> {
     if ((yield* change(query.compile())) === 0) return yield* sameAgain(tx, given)
   }
   yield* appendLog(tx, [{ after: task, entries, cause: { actor: given.createdBy, cause: given.causeId } }])
-  if (condition !== null && task.status.state === 'waiting') yield* addRefs(tx, given.id, condition)
+  if (watched !== null && task.status.state === 'waiting') yield* addRefs(tx, given.id, watched.condition)
   tx.notify({ kind: 'task', teamId: row.team_id, taskId: given.id, state: row.state })
   if (row.claimable === 1) tx.notify({ kind: 'claimable', laneId: row.lane_id })
   // Written a moment ago in this transaction: reading it again would tell nothing new.

@@ -11,7 +11,7 @@ import type { Cause, TaskSpec, Tx, Work } from './port.ts'
 import { all, change, parseJson, rowsOf } from './query.ts'
 import { pinToSeat } from './seat.ts'
 import { step } from './step.ts'
-import type { Loaded } from './task-rows.ts'
+import type { Loaded, TaskDoc } from './task-rows.ts'
 import { lockTask } from './task-rows.ts'
 
 interface KnownRow {
@@ -20,32 +20,55 @@ interface KnownRow {
   readonly verdict: string | null
   /** Attempts that have not ended. */
   readonly open: number
+  /** Attempts there ever were. */
+  readonly ran: number
+  readonly doc: string
 }
 
-/** What a task waits for: its own condition, and the task before it in its session. */
-export function conditionOf({ claimCondition, continueFrom }: TaskSpec): Condition | null {
-  if (continueFrom === null) return claimCondition
-  const before: Condition = { op: 'task_over', taskId: continueFrom.task }
-  return claimCondition === null ? before : { op: 'all', conditions: [claimCondition, before] }
+/** What a task waits for: its own condition, and the end of the task before it in its session. */
+interface Watched {
+  readonly condition: Condition
+  readonly found: Answer
 }
 
 /**
- * Evaluates a new task's condition. The tasks it names are marked as watched, which also locks their rows: one that changes at the same
- * time either was seen here, or sees the mark.
+ * Evaluates what a task waits for; null: nothing. The tasks it names are marked as watched, which also locks their rows: one that changes at
+ * the same time either was seen here, or sees the mark. Where the task before it ended without ever having begun (a message that was
+ * cancelled, or said to the agent at work), it waits for the one before that: two agents would else work in one session.
  */
-export function* watchCondition(tx: Tx, teamId: string, condition: Condition): Work<Answer> {
-  const rows = yield* rowsOf(
-    tx,
-    sql<KnownRow>`update tasks set watched = 1 where id in (${sql.join(namedTasks(condition))}) and team_id = ${teamId}
-      returning id, state, verdict, ${openAttempts} as open`,
-  )
-  return answer(condition, rows)
+export function* watchCondition(tx: Tx, teamId: string, spec: TaskSpec): Work<Watched | null> {
+  let before = spec.continueFrom?.task ?? null
+  while (true) {
+    const condition = conditionOf(spec.claimCondition, before)
+    if (condition === null) return null
+    const rows = yield* rowsOf(
+      tx,
+      sql<KnownRow>`update tasks set watched = 1 where id in (${sql.join(namedTasks(condition))}) and team_id = ${teamId}
+        returning id, state, verdict, doc, ${attemptsOf} as ran, ${openAttempts} as open`,
+    )
+    const earlier = beforeUnbegun(rows.find((row) => row.id === before))
+    if (earlier === null) return { condition, found: answer(condition, rows) }
+    before = earlier
+  }
 }
 
-/** Writes which tasks the waiting task watches. */
+function conditionOf(own: Condition | null, before: string | null): Condition | null {
+  if (before === null) return own
+  const over: Condition = { op: 'task_over', taskId: before }
+  return own === null ? over : { op: 'all', conditions: [own, over] }
+}
+
+/** What an ended task that never began went on from; null: it began, may still begin, or went on from nothing. */
+function beforeUnbegun(row: KnownRow | undefined): string | null {
+  if (row === undefined || row.ran > 0 || !isTerminal(row.state)) return null
+  return parseJson<TaskDoc>(row.doc).spec.continueFrom?.task ?? null
+}
+
+/** Writes which tasks the waiting task watches; those it watches already stay. */
 export function* addRefs(tx: Tx, taskId: string, condition: Condition): Work<void> {
   const refs = namedTasks(condition).map((ref_task_id) => ({ ref_task_id, task_id: taskId }))
-  yield* change(tx.db.insertInto('condition_refs').values(refs).compile())
+  const query = tx.db.insertInto('condition_refs').values(refs)
+  yield* change(query.onConflict((conflict) => conflict.doNothing()).compile())
 }
 
 /** Looks again at every task that waits for one of `changed`, and at those that wait for these, until nothing moves. */
@@ -66,8 +89,9 @@ export function* reconsider(tx: Tx, taskId: string, cause: Cause, policy: RetryP
   const loaded = yield* lockTask(tx, taskId)
   if (loaded === null || loaded.row.state !== 'waiting') return null
   const { spec } = loaded.doc
-  const condition = conditionOf(spec)
-  const found = condition === null ? met : yield* look(tx, loaded.row.team_id, condition)
+  const watched = yield* watchCondition(tx, loaded.row.team_id, spec)
+  const found = watched?.found ?? met
+  if (watched !== null && found.is === 'open') yield* addRefs(tx, taskId, watched.condition)
   if (found.is === 'open' || (spec.held === true && found.is === 'met')) return null
   if (found.is === 'met' && loaded.row.run_at !== null && loaded.row.run_at > tx.now) return null
   const command =
@@ -80,15 +104,10 @@ export function* reconsider(tx: Tx, taskId: string, cause: Cause, policy: RetryP
   return stepped.loaded
 }
 
+const attemptsOf = sql`(select count(*) from attempts a where a.task_id = tasks.id)`
 const openAttempts = sql`(select count(*) from attempts a where a.task_id = tasks.id and a.open = 1)`
 
 const met: Answer = { is: 'met' }
-
-function* look(tx: Tx, teamId: string, condition: Condition): Work<Answer> {
-  const rows = sql<KnownRow>`select id, state, verdict, ${openAttempts} as open from tasks
-    where id in (${sql.join(namedTasks(condition))}) and team_id = ${teamId}`
-  return answer(condition, yield* rowsOf(tx, rows))
-}
 
 function answer(condition: Condition, rows: readonly KnownRow[]): Answer {
   const known = new Map(rows.map((row) => [row.id, toKnown(row)]))
@@ -96,7 +115,11 @@ function answer(condition: Condition, rows: readonly KnownRow[]): Answer {
 }
 
 function toKnown({ state, verdict, open }: KnownRow): Known {
-  const over = open === 0 && (terminalStates as readonly string[]).includes(state)
+  const over = open === 0 && isTerminal(state)
   // Both columns are written from these unions.
   return { state: state as TaskStateName, verdict: verdict as Verdict | null, over }
+}
+
+function isTerminal(state: string): boolean {
+  return (terminalStates as readonly string[]).includes(state)
 }

@@ -96,6 +96,26 @@ describe.each(withoutPostgres ? ['SQLite'] : ['SQLite', 'PostgreSQL'])('on %s', 
       await finish(a, runThird)
     })
 
+    test('goes on waiting for the agent at work when the messages before it are taken away', async () => {
+      await using a = await scoped('w')
+      const first = await call().call('createTask', { body: { prompt: 'begin', repo: 'acme/app', harness: 'talker' } })
+      const running = await take(a)
+      const extend = { continueFrom: { task: first.id, mode: 'extend' as const } }
+      const make = (prompt: string) => call().call('createTask', { body: { prompt, ...extend } })
+      const [second, third, fourth] = [await make('two'), await make('three'), await make('four')]
+      const stateOf = async (id: string) => (await call().call('getTask', { params: { id } })).state
+      await call().call('cancelTask', { params: { id: third.id }, body: {} })
+      await call().call('cancelTask', { params: { id: second.id }, body: {} })
+      expect(await stateOf(fourth.id)).toBe('waiting')
+      const fifth = await make('five')
+      await call().call('cancelTask', { params: { id: fourth.id }, body: {} })
+      expect(await stateOf(fifth.id)).toBe('waiting')
+      await finish(a, running)
+      const next = await take(a)
+      expect(next.task.id).toBe(fifth.id)
+      await finish(a, next)
+    })
+
     test('is any host’s at once where its own takes no more work, and the conversation was uploaded', async () => {
       await using a = await scoped('s')
       const first = await call().call('createTask', { body: { prompt: 'begin', repo: 'acme/app', harness: 'talker' } })
