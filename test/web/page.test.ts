@@ -99,7 +99,9 @@ describe.skipIf(skipped)('the page', () => {
     await ada.page.keyboard.press('i')
     await ada.page.getByRole('article', { name: 'npm run migrate' }).getByRole('button', { name: 'Allow once' }).click()
     await ada.page.getByRole('article', { name: 'npm run migrate' }).waitFor({ state: 'detached' })
-    // The one that is left, by its key.
+    // The one that is left, by its key; one that was meant for the other answers nothing.
+    await ada.page.keyboard.press('y')
+    await ada.page.getByTitle('Key n').waitFor()
     await ada.page.keyboard.press('n')
     await ada.page.getByText('Nobody waits for you').waitFor()
     const answers = await until(() => {
