@@ -23,9 +23,19 @@ export interface Terminal {
   readonly isTerminal: boolean
 }
 
+/** Until a verb opens its terminal: `capstan task add --help | head -1`. */
+export function guardOutput(): void {
+  process.stdout.on('error', helpUnread)
+}
+
+function helpUnread(error: NodeJS.ErrnoException): void {
+  closedPipe(error, false)
+}
+
 /** Opens the process's own streams. `stays`: a reader that goes away does not end the process. */
 export function openTerminal(env: Env, stays: boolean): Terminal {
   const { stdout, stderr } = process
+  stdout.off('error', helpUnread)
   stdout.on('error', (error: NodeJS.ErrnoException) => closedPipe(error, stays))
   stderr.on('error', () => {}) // nobody is left to tell
   return {

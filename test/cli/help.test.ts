@@ -1,3 +1,6 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { resolve } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { VerbSpec } from '../../src/cli/spec.ts'
 import { entries } from '../../src/cli/verbs.ts'
@@ -19,6 +22,18 @@ describe('the help of', () => {
     expect(out).toMatch(/Examples:\n {2}\$ capstan /)
     if (name !== 'mcp') expect(out).toContain('--json') // it speaks a protocol
     for (const line of out.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
+  })
+
+  it('a verb that nobody reads to its end leaves quietly', async () => {
+    const entry = resolve(import.meta.dirname, '../../src/main.ts')
+    const child = spawn(process.execPath, [entry, 'task', 'add', '--help'], { stdio: ['ignore', 'pipe', 'pipe'] })
+    child.stdout.destroy()
+    let told = ''
+    child.stderr.on('data', (chunk: Buffer) => {
+      told += chunk.toString('utf8')
+    })
+    await once(child, 'close')
+    expect(told).toBe('')
   })
 
   it('capstan itself names every verb', async () => {
