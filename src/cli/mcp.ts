@@ -11,8 +11,9 @@ import type { Operation } from '../protocol/operations.ts'
 import { operations } from '../protocol/operations.ts'
 import { readConnection, useProxies } from './connection.ts'
 import type { Context } from './context.ts'
+import { answeringStdio } from './mcp-stdio.ts'
 
-/** Serves until standard input ends. Standard output is the protocol's alone. */
+/** Serves until standard input has ended and what was asked is answered. Standard output is the protocol's alone. */
 export async function runMcp(_given: unknown, context: Context): Promise<number> {
   const { clock, version, terminal } = context
   const reach = reachOf(context)
@@ -21,11 +22,12 @@ export async function runMcp(_given: unknown, context: Context): Promise<number>
     return new Problem('internal', messageOf(error))
   }
   const ends = new AbortController().signal // only the client ends calls
-  const over = new Promise<void>((resolve) => process.stdin.once('close', resolve))
+  const { transport, closed } = answeringStdio({ input: process.stdin, output: process.stdout, clock })
   const handle = serveStdio(() => makeToolServer({ reach, clock, version, unexpected, ends }), {
+    transport,
     onerror: (error) => terminal.note(`capstan mcp: ${error.message}`),
   })
-  await over
+  await closed
   await handle.close()
   return 0
 }

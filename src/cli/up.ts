@@ -14,6 +14,7 @@ import { forgetRunning, type Running, readRunning, repoRegistryPath, upDataDir, 
 import type { settingsOfDaemon } from './host/options.ts'
 import { upOptions } from './host/options.ts'
 import { joinedLines, programOf, welcome } from './render/welcome.ts'
+import { awaitServed } from './repo/served.ts'
 import { requirePlace, requireWritable, serve } from './serve.ts'
 import type { Given } from './spec.ts'
 import { untilStopped } from './stop.ts'
@@ -116,12 +117,14 @@ interface Join {
 /** A second `up` brings its repositories to the first and is done. */
 async function join(running: Running, { dataDir, options, context }: Join): Promise<number> {
   const { addRepo } = await import('../daemon/repos/registry.ts')
-  const { repos, notices } = await chooseWorkspaces(options, context)
+  const chosen = await chooseWorkspaces(options, context)
   const added = []
-  for (const path of repos) {
+  for (const path of chosen.repos) {
     const { repo, known } = await addRepo(repoRegistryPath(dataDir), { path })
     added.push({ ...repo, known })
   }
+  const slugs = added.map(({ slug }) => slug)
+  const notices = [...chosen.notices, ...(await awaitServed(dataDir, slugs, context))]
   const { url, token, daemonToken, daemonId, pid } = running
   requireWritable(context.home)
   writeConnection(context.home, { url, token, dataDir, ...(daemonToken === undefined ? {} : { daemonToken }) })

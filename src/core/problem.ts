@@ -60,7 +60,7 @@ export const problems = {
     title: 'The pool admits another connector',
     remedy: 'Connect with the token that the pool admits, or choose another pool.',
   },
-  not_found: { status: 404, title: 'Not found', remedy: 'Check the id; it may belong to another team.' },
+  not_found: { status: 404, title: 'Not found', remedy: 'Check the id or the name; it may belong to another team.' },
   method_not_allowed: {
     status: 405,
     title: 'The path does not take this method',

@@ -31,7 +31,7 @@ export interface Offer {
   readonly unnamed: readonly string[]
   /** By slug: the harness that a repository's own file names for tasks that name none. Absent: no repository does. */
   readonly repoHarness?: Readonly<Record<string, string>>
-  /** Profiles the daemon serves, in its priority order; empty means the built-in default. */
+  /** Profiles the daemon serves, in its priority order; the built-in default is behind them. */
   readonly profiles: readonly OfferedProfile[]
   /** Requirement fields the daemon insists on, such as `role=qa`. */
   readonly only: Readonly<Record<string, string>>
@@ -41,6 +41,8 @@ export interface OfferedProfile {
   readonly id: string
   /** The harness the profile fixes; null lets the task or the host choose. */
   readonly harness: string | null
+  /** It holds its runs in a sandbox: a host that serves such a profile runs nothing without one. */
+  readonly sandboxed?: boolean
 }
 
 export type Need = 'team' | 'pool' | 'daemon' | 'repo' | 'role' | 'type' | 'labels' | 'harness' | 'profiles' | 'only'
@@ -85,7 +87,7 @@ export function fitOf(needs: Requirements, offer: Offer): Fit {
   for (const need of needsInOrder) if (!meets(need, needs, offer)) return { fits: false, lacks: need }
   const rank = offer.profiles.findIndex((profile) => profileFits(needs, offer, profile))
   const profile = offer.profiles[rank]
-  if (profile === undefined) return { fits: true, profile: null, rank: 0, harness: needs.harness }
+  if (profile === undefined) return { fits: true, profile: null, rank: offer.profiles.length, harness: needs.harness }
   return { fits: true, profile: profile.id, rank, harness: needs.harness ?? profile.harness }
 }
 
@@ -128,7 +130,13 @@ function harnessMet(needs: Requirements, offer: Offer): boolean {
 
 function profilesMet(needs: Requirements, offer: Offer): boolean {
   if (offer.profiles.some((profile) => profileFits(needs, offer, profile))) return true
-  return needs.profiles.length === 0 && offer.profiles.length === 0
+  return needs.profiles.length === 0 && offer.profiles.every((profile) => leavesFree(needs, profile))
+}
+
+/** A profile for another harness than the task's own says nothing about the task, unless it is there to hold runs in a sandbox. */
+function leavesFree({ harness }: Requirements, profile: OfferedProfile): boolean {
+  const another = harness !== null && profile.harness !== null && profile.harness !== harness
+  return another && profile.sandboxed !== true
 }
 
 function profileFits(needs: Requirements, offer: Offer, profile: OfferedProfile): boolean {

@@ -97,7 +97,24 @@ function remedy(needs: Requirements, need: Need, left: readonly Candidate[]): st
     const said = [...new Set(named)].slice(0, 3)
     return said.length === 0 ? '' : `; ${said.join(', or ')}`
   }
-  return need === 'profiles' ? '; start a daemon with: capstan daemon --profile NAME' : ''
+  if (need !== 'profiles') return ''
+  return needs.profiles.length > 0 ? '; start a daemon with: capstan daemon --profile NAME' : served(needs, left)
+}
+
+/** Of a task that names no profile: what the hosts serve instead, and the way out. */
+function served(needs: Requirements, left: readonly Candidate[]): string {
+  const hosts = left.slice(0, 3).map(({ name, offer }) => {
+    const profiles = offer.profiles.map(({ id, harness }) => (harness === null ? id : `${id} (${harness})`))
+    return `${name} serves ${profiles.slice(0, 5).join(', ')}`
+  })
+  const unready = left.flatMap(({ offer, harnessProblems }) =>
+    offer.profiles.flatMap(({ harness }) => harnessProblems.get(harness ?? '') ?? []),
+  )
+  const way =
+    needs.harness === null
+      ? [...new Set(unready)].slice(0, 3)
+      : ['drop --harness, or have a host serve a profile for it']
+  return `; ${[...hosts, ...way].join('; ')}`
 }
 
 /** True for a need that the task stated; the others are only spoken of when nobody meets them. */
@@ -157,6 +174,10 @@ function phrase(needs: Requirements, need: Need): Phrase {
         attach: null,
       }
     case 'profiles':
+      if (needs.profiles.length === 0) {
+        const wanted = needs.harness === null ? 'whose harness is ready' : `for harness ${needs.harness}`
+        return { verb: serves, rest: `a profile ${wanted}`, attach: null }
+      }
       return {
         verb: serves,
         rest: `${needs.profiles.length === 1 ? 'profile' : 'any of the profiles'} ${needs.profiles.join(', ')}`,

@@ -11,6 +11,9 @@ import type { Link } from './link/link.ts'
 import { conversationPathOf } from './run/carried.ts'
 import { patchPathOf } from './run/finish.ts'
 
+/** No patch and no conversation is larger. */
+const maxBytes = 268_435_456
+
 export interface DeliveryDeps {
   readonly link: Link
   readonly client: Client
@@ -45,6 +48,6 @@ function leftOf(
 
 /** Content addressed: sending it again changes nothing. */
 async function upload({ client }: DeliveryDeps, path: string, cid: string | null): Promise<void> {
-  const bytes = cid === null ? null : readPlain(path)
+  const bytes = cid === null ? null : readPlain(path, maxBytes)
   if (cid !== null && bytes !== null) await client.putBlob(cid, bytes)
 }

@@ -59,10 +59,14 @@ export function identityPath({ home, name }: Pick<IdentityPlace, 'home' | 'name'
   return join(home, 'identities', `${name}.toml`)
 }
 
-/** Without a file, the host's own git user. Throws `configuration` for a file that others may read, or that cannot be meant. */
+/**
+ * Without a file the default one is the host's own git user. Throws `configuration` for another without a file, a file that others may read, or
+ * one that cannot be meant.
+ */
 export async function readIdentity(place: IdentityPlace): Promise<Identity> {
   const path = identityPath(place)
   const given = readIdentityFile(path)
+  if (given === null && place.name !== 'default') throw noIdentity(path, place.name)
   const author = given?.author ?? (await hostAuthor(place.env, place.cwd))
   const signing = given?.signing === undefined ? {} : { signing: signingOf(path, given.signing, place.env) }
   return {
@@ -70,6 +74,12 @@ export async function readIdentity(place: IdentityPlace): Promise<Identity> {
     named: given?.author !== undefined,
     forge: given?.forgeToken === undefined ? null : { token: given.forgeToken, host: given.forgeHost ?? null },
   }
+}
+
+/** A mistyped name would commit as somebody else, unsigned. */
+export function noIdentity(path: string, name: string): Problem {
+  const remedy = 'write the name of one that exists, or make the file (chmod 600; it may be empty)'
+  return new Problem('configuration', `there is no identity ${name}: ${path} does not exist; ${remedy}`)
 }
 
 /** Null: there is no such file. Throws `configuration`. */

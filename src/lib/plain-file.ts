@@ -1,7 +1,17 @@
 // Files in a folder that somebody else may write to, such as a run's with --run-as: opened only where they are plain files of one name.
 // Never through a link, which would lead a daemon of root anywhere, and never waited for.
 
-import { closeSync, constants, fstatSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 
 const { O_APPEND, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = constants
 
@@ -13,20 +23,17 @@ export function openToRead(path: string): number | null {
   return opened(path, O_RDONLY)
 }
 
-/** Its bytes; null when it is not there, or is no plain file. */
-export function readPlain(path: string): Buffer | null {
-  try {
-    const file = openToRead(path)
-    if (file === null) return null
-    try {
-      return readFileSync(file)
-    } finally {
-      closeSync(file)
-    }
-  } catch (error) {
-    if (error instanceof NotPlain) return null
-    throw error
-  }
+/** Its bytes; null when it is not there, is no plain file, or is larger than `maxBytes`. */
+export function readPlain(path: string, maxBytes: number): Buffer | null {
+  return ofPlain(path, (file) => {
+    const { size } = fstatSync(file)
+    return size <= maxBytes ? firstBytes(file, size) : null
+  })
+}
+
+/** Its first bytes, fewer where it is shorter; null when it is not there, or is no plain file. */
+export function startOfPlain(path: string, bytes: number): Buffer | null {
+  return ofPlain(path, (file) => firstBytes(file, Math.min(bytes, fstatSync(file).size)))
 }
 
 /**
@@ -43,7 +50,7 @@ export function readOwn(path: string, uid: number | null, maxBytes: number): Buf
   try {
     const seen = fstatSync(file)
     const isTheirs = uid === null || seen.uid === uid
-    return seen.isFile() && isTheirs && seen.size <= maxBytes ? readFileSync(file) : null
+    return seen.isFile() && isTheirs && seen.size <= maxBytes ? firstBytes(file, seen.size) : null
   } finally {
     closeSync(file)
   }
@@ -51,18 +58,7 @@ export function readOwn(path: string, uid: number | null, maxBytes: number): Buf
 
 /** Size in bytes; null when it is not there, or is no plain file. */
 export function plainSize(path: string): number | null {
-  try {
-    const file = openToRead(path)
-    if (file === null) return null
-    try {
-      return fstatSync(file).size
-    } finally {
-      closeSync(file)
-    }
-  } catch (error) {
-    if (error instanceof NotPlain) return null
-    throw error
-  }
+  return ofPlain(path, (file) => fstatSync(file).size)
 }
 
 /** The file as it is, and what `add` makes of it appended. It must be there. Throws `NotPlain`. */
@@ -86,6 +82,33 @@ export function appendToPlain(
 export function writePlain(path: string, content: string | Uint8Array): void {
   rmSync(path, { recursive: true, force: true })
   writeFileSync(path, content, { mode: 0o600, flag: 'wx' })
+}
+
+function ofPlain<T>(path: string, look: (file: number) => T): T | null {
+  try {
+    const file = openToRead(path)
+    if (file === null) return null
+    try {
+      return look(file)
+    } finally {
+      closeSync(file)
+    }
+  } catch (error) {
+    if (error instanceof NotPlain) return null
+    throw error
+  }
+}
+
+/** Never more than that, though the file may grow meanwhile; fewer where it has shrunk. */
+function firstBytes(file: number, bytes: number): Buffer {
+  const buffer = Buffer.alloc(bytes)
+  let done = 0
+  while (done < bytes) {
+    const read = readSync(file, buffer, done, bytes - done, done)
+    if (read === 0) break
+    done += read
+  }
+  return buffer.subarray(0, done)
 }
 
 function opened(path: string, flags: number): number | null {

@@ -72,7 +72,13 @@ const host = z
     const read = readAllowedHost(text)
     if (typeof read === 'string') context.addIssue({ code: 'custom', message: read })
   })
-const size = z.string().refine((text) => (parseSize(text) ?? 0) > 0, 'a size such as 512MiB or 4GB')
+const size = z.string().superRefine((text, context) => {
+  if ((parseSize(text) ?? 0) > 0) return
+  context.addIssue({
+    code: 'custom',
+    message: `${JSON.stringify(text.slice(0, 40))} is not a size such as 512MiB or 4GB`,
+  })
+})
 
 /** Why a path cannot be one, as half a sentence; null: it can. */
 function wrongPath(text: string): string | null {

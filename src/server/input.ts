@@ -2,6 +2,7 @@
 
 import type { z } from 'zod'
 import { Problem } from '../core/problem.ts'
+import { formatDuration } from '../lib/duration.ts'
 
 /** Deeper JSON is an attack on parsers, not a task. */
 const maxDepth = 64
@@ -96,7 +97,8 @@ function saidOf(body: unknown, issue: Issue): string {
   const { path, message } = issue
   const value = valueAt(body, path)
   if (secretive.test(path.join('.'))) return ''
-  if (typeof value === 'number') return `, not ${value}${/[a-z]Ms$/.test(String(path.at(-1))) ? ' ms' : ''}`
+  if (typeof value === 'number')
+    return `, not ${/[a-z]Ms$/.test(String(path.at(-1))) && value >= 0 ? formatDuration(value) : value}`
   if (typeof value !== 'boolean' && (typeof value !== 'string' || !isOfFew(issue))) return ''
   const text = JSON.stringify(value)
   return value === '' || text.length > longestRepeated || message.includes(String(value)) ? '' : `, not ${text}`

@@ -56,5 +56,7 @@ it('what is there is written over only with --force, and what is missing is name
   const lacking = await capstan(['config', 'init-from-env'], { home: home.path, env: { CAPSTAN_URL: 'http://x' } })
   expect(lacking.err).toContain('CAPSTAN_TOKEN is not set')
   const unknown = await capstan(['config', 'export-env', '--identity', 'nobody'], { home: home.path })
+  expect(unknown.code).toBe(78)
   expect(unknown.err).toContain('there is no identity nobody')
+  expect(unknown.err).not.toContain('team')
 })

@@ -96,6 +96,11 @@ describe('up', () => {
     expect(code).toBe(0)
     expect(out).toBe(`Capstan runs already at ${ready.url} (pid ${ready.pid})\n  added       other, ${other}\n`)
     expect(JSON.parse((await run('repo', 'ls', '--json')).out)).toMatchObject([{ slug: 'app' }, { slug: 'other' }])
+    const headers = { authorization: `Bearer ${ready.token}` }
+    const host = await (await fetch(`${ready.url}/v1/daemons/${ready.daemonId}`, { headers })).json()
+    expect(host).toMatchObject({ repos: [{ slug: 'app' }, { slug: 'other' }] })
+    const idle = await run('repo', 'add', other, '--data', join(home.path, 'idle'), '--json')
+    expect(JSON.parse(idle.out).notices).toEqual(['no daemon runs with this data folder; its next start serves it'])
   })
 
   it('a port that another program has is 78, and nothing is left', async () => {

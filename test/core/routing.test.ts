@@ -102,6 +102,29 @@ describe('fit', () => {
     expect(fitOf(needs, offer)).toEqual({ fits: true, profile: null, rank: 0, harness: null })
   })
 
+  it('takes a task of a harness that none of its profiles is for without a profile, behind its profiles', () => {
+    const web = { id: 'p1', harness: 'shell' }
+    const asked = { ...needs, harness: 'codex' }
+    expect(fitOf(asked, { ...offer, profiles: [web] })).toEqual({
+      fits: true,
+      profile: null,
+      rank: 1,
+      harness: 'codex',
+    })
+    expect(fitOf(asked, { ...offer, profiles: [web, { id: 'p2', harness: 'codex' }] })).toMatchObject({ profile: 'p2' })
+  })
+
+  it.each<[string, Partial<Requirements>, Offer['profiles'][number]]>([
+    ['a sandboxed profile of another harness', { harness: 'codex' }, { id: 'p1', harness: 'shell', sandboxed: true }],
+    ['a profile whose harness is not ready, when the task names none', {}, { id: 'p1', harness: 'pi' }],
+    ['a profile of another harness than a named profile’s', { profiles: ['p2'] }, { id: 'p1', harness: 'shell' }],
+  ])('runs nothing without a profile beside %s', (_, wanted, profile) => {
+    expect(fitOf({ ...needs, ...wanted }, { ...offer, profiles: [profile] })).toEqual({
+      fits: false,
+      lacks: 'profiles',
+    })
+  })
+
   it('shares a lane between equal needs, whatever their order', () => {
     expect(laneKey({ ...needs, labels: ['a', 'b'] })).toBe(laneKey({ ...needs, labels: ['b', 'a'] }))
     expect(laneKey({ ...needs, labels: ['a'] })).not.toBe(laneKey({ ...needs, profiles: ['a'] }))
@@ -149,6 +172,16 @@ describe('why a task is queued', () => {
           { spent: new Map([['codex', 'until then']]) },
         ),
       ],
+    ],
+    [
+      'no connected daemon has harness codex ready and serves a profile for harness codex; 1 has harness codex ready; host serves p1 (shell); drop --harness, or have a host serve a profile for it',
+      { harness: 'codex' },
+      [candidate({ profiles: [{ id: 'p1', harness: 'shell', sandboxed: true }] })],
+    ],
+    [
+      'no connected daemon serves a profile whose harness is ready; host serves p1 (pi); pi is not on PATH',
+      {},
+      [candidate({ profiles: [{ id: 'p1', harness: 'pi' }] })],
     ],
     ['2 daemons fit with room; the task is about to be claimed', {}, [candidate(), candidate()]],
   ])('%s', (sentence, wanted, candidates) => {

@@ -55,6 +55,12 @@ test('without a file the host’s own git user commits, unsigned', async () => {
   expect(identity).toEqual({ author: { name: 'Capstan', email: 'capstan@localhost' }, named: false, forge: null })
 })
 
+test('a named one without a file is refused: it would commit as somebody else', async () => {
+  using place = makePlace()
+  const refused = whoIs(place, 'wrok', null)
+  await expect(refused).rejects.toMatchObject({ code: 'configuration', detail: expect.stringContaining('wrok.toml') })
+})
+
 test.each([
   ['others may read', 'forgeToken = "secret"', 0o640, /may be read by others.*chmod 600/],
   ['is no TOML', 'forgeToken = "sec', 0o600, /is not TOML/],

@@ -26,7 +26,7 @@ test.skipIf(without !== null)(
     mkdirSync(join(config, 'projects/-mine'), { recursive: true })
     world.write(join(config, 'projects/-mine/1.jsonl'), 'MY OWN WORDS')
     world.write(join(config, 'settings.json'), '{}')
-    world.write(join(config, '.credentials.json'), signIn('one', Date.now() + hour))
+    world.write(join(config, '.credentials.json'), signIn('one', Date.now() + 300_000))
     if (asRoot) {
       chmodSync(world.root, 0o711)
       const nobody = Number((await world.run('id', ['-u', 'nobody'])).stdout)

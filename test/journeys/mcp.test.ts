@@ -5,6 +5,7 @@ import type { CallToolResult, Transport } from '@modelcontextprotocol/client'
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { exec } from '../../src/lib/exec.ts'
 import type { TaskView } from '../../src/protocol/task.ts'
 import type { Up } from './world.ts'
 import { World } from './world.ts'
@@ -86,6 +87,25 @@ describe('tools of the operations', () => {
     expect(JSON.stringify(diff.content)).toContain(`+from ${mode}`)
     expect(await call(client, 'accept_task', { id: task.id })).toMatchObject({ verdict: 'accepted' })
     await client.close()
+  })
+
+  it('answers what was asked before standard input ended', async () => {
+    const params = { protocolVersion: '2025-06-18', capabilities: {}, clientInfo: { name: 'pipe', version: '1' } }
+    const lines = [
+      { id: 1, method: 'initialize', params },
+      { method: 'notifications/initialized' },
+      { id: 2, method: 'tools/call', params: { name: 'list_daemons', arguments: {} } },
+    ].map((each) => `${JSON.stringify({ jsonrpc: '2.0', ...each })}\n`)
+    const { code, stdout } = await exec(process.execPath, [resolve(import.meta.dirname, 'capstan.ts'), 'mcp'], {
+      cwd: world.root,
+      env: world.env(),
+      timeoutMs: 30_000,
+      input: lines.join(''),
+    })
+    const answers = stdout.toString('utf8').trim().split('\n')
+    expect(answers.map((line) => (JSON.parse(line) as { id: number }).id)).toEqual([1, 2])
+    expect(answers[1]).toContain('dmn_')
+    expect(code).toBe(0)
   })
 
   it('says over stdio what to do when no server is known', async () => {

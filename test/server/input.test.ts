@@ -130,6 +130,7 @@ test('names that stand for nothing are refused with the known ones', async () =>
   })
   expect(await refusal({ causeId: 'task_x' })).toMatchObject({ code: 'unknown_task' })
   expect(await refusal({ harness: 'codex', profiles: ['fast'] })).toMatchObject({ code: 'contradiction' })
+  expect(await refusal({ harness: 'shell', model: 'x' })).toMatchObject({ code: 'contradiction' })
   expect(await refusal({ workspace: { mode: 'worktree' } })).toMatchObject({ code: 'contradiction' })
   expect(await refusal({ daemon: 'box', pool: 'east' })).toMatchObject({ code: 'contradiction' })
   expect(await refusal({ expiresAt: 5 })).toMatchObject({ code: 'invalid_request' })

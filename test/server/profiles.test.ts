@@ -49,6 +49,14 @@ describe('a profile', () => {
     expect(next.cid).not.toBe(made.cid)
   })
 
+  test('that asks for a disk limit and requires its limits is warned of: no host can hold that', async () => {
+    const sandbox = (required: boolean) => ({ runtime: 'os', resources: { disk: '2GiB', required } }) as const
+    expect((await make({ name: 'strict', sandbox: sandbox(true) })).warnings).toEqual([
+      expect.stringContaining('resources.disk'),
+    ])
+    expect((await make({ name: 'lax', sandbox: sandbox(false) })).warnings).toBeUndefined()
+  })
+
   test('that contradicts itself is refused, naming both sides', async () => {
     expect(await refusal({ provider: 'anthropic', model: 'openai/gpt-5' })).toBe(
       'contradiction: model openai/gpt-5 is not one of provider anthropic',
@@ -71,9 +79,9 @@ describe('a profile', () => {
     [{ temperature: 2.1 }, /temperature: must be at most 2, not 2.1/],
     [{ topP: -1 }, /topP: must be at least 0, not -1/],
     [{ sessionTtlMs: '2h' }, /sessionTtlMs: must be a number, not "2h"/],
-    [{ sessionTtlMs: 10 }, /sessionTtlMs: must be at least 60000, not 10 ms/],
-    [{ leaseTtlMs: 5_000 }, /leaseTtlMs: must be a lease of 15s to 10m, not 5000 ms/],
-    [{ heartbeatIntervalMs: 600_000 }, /heartbeatIntervalMs: must be a heartbeat each 1s to 60s, not 600000 ms/],
+    [{ sessionTtlMs: 10 }, /sessionTtlMs: must be at least 60000, not 10ms/],
+    [{ leaseTtlMs: 5_000 }, /leaseTtlMs: must be a lease of 15s to 10m, not 5s/],
+    [{ heartbeatIntervalMs: 600_000 }, /heartbeatIntervalMs: must be a heartbeat each 1s to 60s, not 10m/],
     [{ maxBatchSize: 51 }, /maxBatchSize: must be of 1 to 50 events, not 51/],
     [
       { context: [{ slug: 'a', binding: 'telepathy', text: 'x' }] },

@@ -1,8 +1,12 @@
 // capstan team audit: who changed what, the latest first.
 
+import { Problem } from '../../core/problem.ts'
+import { formatDuration } from '../../lib/duration.ts'
+import { nearest } from '../../lib/suggest.ts'
 import type { AuditLine } from '../../protocol/audit.ts'
 import { limits } from '../../protocol/names.ts'
 import type { QueryIn } from '../../protocol/operations.ts'
+import { operations } from '../../protocol/operations.ts'
 import { connect } from '../connection.ts'
 import type { Context } from '../context.ts'
 import { relative } from '../render/figures.ts'
@@ -16,6 +20,7 @@ const defaultLines = 50
 
 export async function showAudit({ options }: Given<typeof auditOptions>, context: Context): Promise<number> {
   const { terminal, json, clock, signal } = context
+  if (options.target === undefined) requireOperation(options.operation) // a task's own log has other names
   const client = await connect(context)
   const wanted = options.limit ?? defaultLines
   const lines: AuditLine[] = []
@@ -27,7 +32,7 @@ export async function showAudit({ options }: Given<typeof auditOptions>, context
     cursor = page.nextCursor
   }
   if (json) terminal.json(lines)
-  else if (lines.length === 0) terminal.out('nothing was changed yet')
+  else if (lines.length === 0) terminal.out(isNarrowed(options) ? 'nothing matches' : 'nothing was changed yet')
   else {
     const now = clock.now()
     const rows = lines.map(({ at, actor, operation, target }) => [
@@ -46,6 +51,19 @@ export async function showAudit({ options }: Given<typeof auditOptions>, context
 
 type Only = Given<typeof auditOptions>['options']
 
+function isNarrowed({ actor, operation, target }: Only): boolean {
+  return (actor ?? operation ?? target) !== undefined
+}
+
+/** A mistyped name would look like nothing having happened. */
+function requireOperation(name: string | undefined): void {
+  const names = Object.keys(operations)
+  if (name === undefined || names.includes(name)) return
+  const meant = nearest(name, names)
+  const remedy = meant === null ? 'the names are those of the REST API' : `did you mean ${meant}?`
+  throw new Problem('usage', `there is no operation ${JSON.stringify(name)}; ${remedy}`)
+}
+
 /** A task's own log comes with it: whoever asks for one task wants to know what happened to it. */
 function narrowed({ actor, operation, target, tasks }: Only): QueryIn<'listAudit'> {
   return {
@@ -58,11 +76,17 @@ function narrowed({ actor, operation, target, tasks }: Only): QueryIn<'listAudit
 
 /** What was asked for, and from where. */
 function wordsOf({ detail, address, unfinished }: AuditLine): string[] {
-  const said = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value))
   const parts = [
-    ...Object.entries(detail ?? {}).map(([key, value]) => `${key}=${said(value)}`),
+    ...Object.entries(detail ?? {}).map(([key, value]) => `${key}=${said(key, value)}`),
     ...(address === null ? [] : [`from ${address}`]),
     ...(unfinished === true ? ['the server ended before it knew whether this was done'] : []),
   ]
   return parts.length === 0 ? [] : [oneLine(parts.join(', '))]
+}
+
+/** Times in words of people; as ISO, like any other time that is written down. */
+function said(key: string, value: unknown): string {
+  if (typeof value === 'number' && /[a-z]At$/.test(key)) return new Date(value).toISOString()
+  if (typeof value === 'number' && /[a-z]Ms$/.test(key)) return formatDuration(value)
+  return typeof value === 'string' ? value : JSON.stringify(value)
 }

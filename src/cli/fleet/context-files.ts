@@ -4,12 +4,12 @@ import { readFileSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import type { Client } from '../../client/client.ts'
 import { Problem } from '../../core/problem.ts'
-import { messageOf } from '../../lib/error-text.ts'
+import { fileTrouble } from '../../lib/error-text.ts'
 import type { Attachment, ContextBinding, ContextEntry } from '../../protocol/context.ts'
 import { contextBinding } from '../../protocol/context.ts'
 import { limits } from '../../protocol/names.ts'
 import type { Context } from '../context.ts'
-import { bytes as inWords } from '../render/figures.ts'
+import { binaryBytes as inWords } from '../render/figures.ts'
 
 /** Each as FILE or FILE:binding; the slug is the file's name without its ending. Throws `usage`, `too_large`. */
 export function readContextFiles(given: readonly string[], { cwd }: Pick<Context, 'cwd'>): ContextEntry[] {
@@ -58,7 +58,7 @@ function readBytes(flag: string, path: string, cwd: string): Buffer {
   try {
     return readFileSync(resolve(cwd, path))
   } catch (cause) {
-    throw new Problem('usage', `${flag} ${path} cannot be read: ${messageOf(cause)}`, { cause })
+    throw new Problem('usage', `${flag} ${path} cannot be read: ${fileTrouble(cause)}`, { cause })
   }
 }
 

@@ -5,7 +5,7 @@ import { resolve } from 'node:path'
 import { parse } from 'smol-toml'
 import { Problem } from '../../core/problem.ts'
 import { formatDuration } from '../../lib/duration.ts'
-import { messageOf } from '../../lib/error-text.ts'
+import { fileTrouble } from '../../lib/error-text.ts'
 import type { ContextEntry } from '../../protocol/context.ts'
 import type { ProfileSettings, ProfileView } from '../../protocol/fleet.ts'
 import type { SandboxSettings } from '../../protocol/sandbox.ts'
@@ -73,7 +73,7 @@ function say(profile: ProfileView, { json, terminal, clock }: Context): number {
     return 0
   }
   const { name, id, version, settings, updatedAt } = profile
-  const known = Object.entries(settings).map(([key, value]) => [key, text(key, value)] as const)
+  const known = Object.entries(settings).flatMap(([key, value]) => pairsOf(key, value))
   const pairs = [
     ['name', name],
     ['id', id],
@@ -92,6 +92,15 @@ function text(key: string, value: unknown): string {
   if (Array.isArray(value))
     return value.map((each) => (typeof each === 'string' ? each : JSON.stringify(each))).join(', ')
   return typeof value === 'object' ? JSON.stringify(value) : String(value)
+}
+
+/** A setting that has parts of its own stands as a heading, its parts indented below it. */
+function pairsOf(key: string, value: unknown): readonly (readonly [string, string])[] {
+  const list = Array.isArray(value) && key !== 'context' && value.some((each) => typeof each === 'object')
+  if (list) return value.flatMap((each, at) => pairsOf(`${key} ${at + 1}`, each))
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return [[key, text(key, value)]]
+  const parts = Object.entries(value).flatMap(([name, part]) => pairsOf(name, part))
+  return [[key, ''], ...parts.map(([name, part]) => [`  ${name}`, part] as const)]
 }
 
 /** `before`: what a changed profile has so far. */
@@ -133,16 +142,24 @@ function withSetup(
 
 /** Checked here, so that a mistake names the file; `runtime` is os unless it says otherwise. */
 function readSandbox(path: string): SandboxSettings {
-  const read = sandboxSettings.safeParse({ runtime: 'os', ...parsed(path) })
+  const settings = parsed(path)
+  const read = sandboxSettings.safeParse({ runtime: 'os', ...settings })
   if (read.success) return read.data
   const [issue] = read.error.issues
-  throw new Problem('usage', `${path}: ${[...(issue?.path ?? []), ''].join(' ')}${issue?.message ?? 'not valid'}`)
+  const where = issue?.path ?? []
+  const value = where.reduce<unknown>(
+    (at, key) =>
+      typeof at === 'object' && at !== null ? (at as Readonly<Record<PropertyKey, unknown>>)[key] : undefined, // of TOML
+    settings,
+  )
+  const said = typeof value === 'number' ? `, not ${value}` : ''
+  throw new Problem('usage', `${path}: ${[...where, ''].join(' ')}${issue?.message ?? 'not valid'}${said}`)
 }
 
 function parsed(path: string): Record<string, unknown> {
   try {
     return parse(readFileSync(path, 'utf8'))
   } catch (cause) {
-    throw new Problem('usage', `the sandbox settings ${path} cannot be read: ${messageOf(cause)}`, { cause })
+    throw new Problem('usage', `the sandbox settings ${path} cannot be read: ${fileTrouble(cause)}`, { cause })
   }
 }

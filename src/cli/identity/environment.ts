@@ -4,7 +4,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Problem } from '../../core/problem.ts'
-import { identityPath, readIdentityFile, writeIdentityFile } from '../../daemon/identity.ts'
+import { identityPath, noIdentity, readIdentityFile, writeIdentityFile } from '../../daemon/identity.ts'
 import { writeFileAtomic } from '../../lib/atomic-file.ts'
 import type { Env } from '../../lib/env.ts'
 import { checkUrl, connectionPath, readConnection, writeConnection } from '../connection.ts'
@@ -36,8 +36,7 @@ export async function exportEnv({ options }: Given<typeof exportEnvOptions>, con
 function identityLines(name: string, { home, env }: Pick<Context, 'home' | 'env'>): Line[] {
   const path = identityPath({ home, name })
   const file = readIdentityFile(path)
-  if (file === null && name !== 'default')
-    throw new Problem('not_found', `there is no identity ${name}: ${path} does not exist`)
+  if (file === null && name !== 'default') throw noIdentity(path, name)
   const { author, signing, forgeToken, forgeHost } = file ?? {}
   const lines: (Line | null)[] = [
     name === 'default' ? null : { name: 'CAPSTAN_IDENTITY', value: name, kind: 'variable' },

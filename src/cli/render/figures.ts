@@ -39,6 +39,12 @@ export function bytes(n: number): string {
   return `${at === 0 ? value : trim(value)} ${units[at]}`
 }
 
+/** `64 KiB`, `10 MiB` (powers of 1024), as limits are documented; a size just above one is not rounded to it. */
+export function binaryBytes(n: number): string {
+  const [unit, name] = n < 1_048_576 ? [1_024, 'KiB'] : [1_048_576, 'MiB']
+  return n < 1_024 ? `${n} B` : `${trim(Math.ceil((n / unit) * 10) / 10)} ${name}`
+}
+
 /** `12.3k tokens in (10k cached), 1.2k out`. */
 export function tokens(usage: Usage): string {
   const cached = usage.cacheReadTokens

@@ -92,12 +92,18 @@ function promptPart(task: TaskView, { style, width }: Page): readonly string[] {
   return [style.dim('prompt'), ...shown, ...(more > 0 ? [style.dim(`  … ${more} more lines`)] : [])]
 }
 
-/** The outcome of an ended task is its last attempt's. */
-function toldAbove(task: TaskView, attempt: AttemptView): 'told above' | 'not told' {
-  return task.endedAt !== null && attempt === task.attempts.at(-1) ? 'told above' : 'not told'
+type Told = 'told above' | 'reason told above' | 'not told'
+
+/** The outcome of an ended task is its last attempt's; one before it may have ended in the same words. */
+function toldAbove(task: TaskView, attempt: AttemptView): Told {
+  const last = task.attempts.at(-1)
+  if (task.endedAt === null) return 'not told'
+  if (attempt === last) return 'told above'
+  const same = attempt.detail !== '' && attempt.detail === last?.detail && attempt.reason === last.reason
+  return same ? 'reason told above' : 'not told'
 }
 
-function attemptLines(attempt: AttemptView, told: 'told above' | 'not told', page: Page): readonly string[] {
+function attemptLines(attempt: AttemptView, told: Told, page: Page): readonly string[] {
   const { style, width, now } = page
   const agent = [attempt.harness, attempt.harnessVersion, attempt.model].filter((each) => each !== null).join(' ')
   const on = `on ${attempt.daemonName}${agent === '' ? '' : `, ${agent}`}`
@@ -105,10 +111,11 @@ function attemptLines(attempt: AttemptView, told: 'told above' | 'not told', pag
   const why = [attempt.reason === null ? '' : inWords(attempt.reason), oneLine(attempt.detail)].filter(
     (each) => each !== '',
   )
+  if (told === 'reason told above') lines.push('  the same as above')
   if (told === 'not told')
     lines.push(...wrap(why.join(': '), width - 2).flatMap((line) => (line === '' ? [] : [`  ${line}`])))
   if (attempt.ownership === 'lapsed') lines.push(style.yellow('  its host is not heard; it may still come back'))
-  if (attempt.evidence !== null && told === 'not told') lines.push(...evidenceLines(attempt.evidence, page))
+  if (attempt.evidence !== null && told !== 'told above') lines.push(...evidenceLines(attempt.evidence, page))
   if (attempt.evidence?.checkpointRef != null)
     lines.push(style.dim(cut(`  kept at ${attempt.evidence.checkpointRef}`, width)))
   if (attempt.output !== null) lines.push(...outputLines(attempt.output, width))

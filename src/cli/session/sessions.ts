@@ -1,5 +1,6 @@
 // capstan session ls, show, close
 
+import type { Client } from '../../client/client.ts'
 import { Problem } from '../../core/problem.ts'
 import type { SessionView } from '../../protocol/session.ts'
 import { connect } from '../connection.ts'
@@ -46,17 +47,20 @@ export async function showSession({ args }: Plain, context: Context): Promise<nu
   const { terminal, clock } = context
   if (context.json) terminal.json({ ...session, waiting: items })
   else {
-    terminal.out(
-      ...(session === null
-        ? [`${params.id} has left no conversation yet: its agent is at work`]
-        : page(session, context)),
-    )
+    terminal.out(...(session === null ? [await whyNone(client, params.id, context)] : page(session, context)))
     if (items.length > 0) {
       const sheet = { style: terminal.style, width: terminal.width, now: clock.now() }
       terminal.out('', terminal.style.dim('what waits, in order'), ...taskTable(items, sheet))
     }
   }
   return 0
+}
+
+async function whyNone(client: Client, id: string, { signal }: Context): Promise<string> {
+  const { state } = await client.call('getTask', { params: { id }, signal })
+  const notBegun = state === 'waiting' || state === 'queued'
+  const why = state === 'running' ? 'its agent is at work' : notBegun ? 'it has not begun' : `it is ${state}`
+  return `${id} has left no conversation yet: ${why}`
 }
 
 export async function closeSession({ args }: Plain, context: Context): Promise<number> {

@@ -4,14 +4,14 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Client } from '../../client/client.ts'
 import { Problem } from '../../core/problem.ts'
-import { messageOf } from '../../lib/error-text.ts'
+import { fileTrouble, messageOf } from '../../lib/error-text.ts'
 import { limits } from '../../protocol/names.ts'
 import type { BodyIn } from '../../protocol/operations.ts'
 import type { TaskView } from '../../protocol/task.ts'
 import { connect } from '../connection.ts'
 import type { Context } from '../context.ts'
 import { readContextFiles, uploadFiles } from '../fleet/context-files.ts'
-import { bytes } from '../render/figures.ts'
+import { binaryBytes } from '../render/figures.ts'
 import { progressLines } from '../render/progress.ts'
 import { hereRepo } from '../repo/here.ts'
 import type { Given } from '../spec.ts'
@@ -94,7 +94,10 @@ export async function promptOf(texts: Texts, context: Context): Promise<string> 
   if (text === undefined || text.trim() === '') throw new Problem('usage', 'the prompt is empty; a task needs one')
   const size = Buffer.byteLength(text)
   if (size <= limits.promptBytes) return text
-  throw new Problem('too_large', `the prompt has ${bytes(size)}, and at most ${bytes(limits.promptBytes)} is taken`)
+  throw new Problem(
+    'too_large',
+    `the prompt has ${binaryBytes(size)}, and at most ${binaryBytes(limits.promptBytes)} is taken`,
+  )
 }
 
 async function promptFile(path: string, context: Context): Promise<string> {
@@ -117,7 +120,7 @@ function fileText(path: string, flag: string, context: Context): string {
   try {
     return readFileSync(resolve(context.cwd, path), 'utf8')
   } catch (cause) {
-    throw new Problem('usage', `${flag} ${path} cannot be read: ${messageOf(cause)}`, { cause })
+    throw new Problem('usage', `${flag} ${path} cannot be read: ${fileTrouble(cause)}`, { cause })
   }
 }
 

@@ -9,6 +9,7 @@ import type { Context } from '../context.ts'
 import { exitCodes } from '../exit.ts'
 import { outcomeLines } from '../render/outcome.ts'
 import { taskTable } from '../render/task-list.ts'
+import { oneLine } from '../render/visible.ts'
 import type { Given } from '../spec.ts'
 import { exitCodeOfTask } from './follow.ts'
 import type { waitOptions } from './options.ts'
@@ -27,6 +28,9 @@ export async function waitForTasks(given: Given<typeof waitOptions>, context: Co
   return worst(tasks.map(exitCodeOfTask))
 }
 
+/** After this a task that nobody took is asked why, ms. */
+const askWhyAfterMs = 1_500
+
 /** The task when it has ended, or as it is when `timeoutMs` is over (null: no limit). */
 export async function waitForOne(
   client: Client,
@@ -36,15 +40,25 @@ export async function waitForOne(
 ): Promise<TaskView> {
   const began = context.clock.monotonic()
   let heard: number | null = null
+  let told = false
   for (let waitMs = firstLookMs; ; waitMs = Math.min(longestLookMs, waitMs * 1.3)) {
     const task = await look(client, id, context, heard)
     if (task !== null) heard = context.clock.monotonic()
+    if (!told && task !== null && context.clock.monotonic() - began >= askWhyAfterMs) {
+      told = true
+      sayWhy(task, context)
+    }
     const left = timeoutMs === null ? Number.POSITIVE_INFINITY : began + timeoutMs - context.clock.monotonic()
     if (task !== null && (hasEnded(task) || left <= 0)) return task
     if (left <= 0)
       throw new Problem('not_connected', `${client.url} cannot be reached, so the state of ${id} is not known`)
     await context.clock.sleep(Math.min(waitMs, left), context.signal)
   }
+}
+
+/** Nobody may fit the task: said once, on standard error, instead of silence for ever. */
+function sayWhy(task: TaskView, { terminal }: Context): void {
+  if (task.state === 'queued' && task.why !== null) terminal.note(`${task.id} is queued: ${oneLine(task.why)}`)
 }
 
 export function hasEnded(task: TaskView): boolean {

@@ -19,8 +19,11 @@ export function claudeAccount(host: HostProbe): string | null {
 }
 
 /** What it renews in `.credentials.json`: its own sign-in, and those of MCP servers. */
-export const claudeTokens: readonly TokenEntry[] = [['claudeAiOauth'], ['mcpOAuth', '*']].map((at) => ({
-  at,
+export const claudeTokens: readonly TokenEntry[] = [
+  { at: ['claudeAiOauth'], longestMs: 48 * 3_600_000 }, // they hold 8 hours
+  { at: ['mcpOAuth', '*'], longestMs: 31 * 86_400_000 }, // each server decides
+].map((entry) => ({
+  ...entry,
   tokens: ['accessToken', 'refreshToken'],
   expires: 'expiresAt',
 }))

@@ -19,6 +19,8 @@ export const codexTokens: TokenEntry = {
   at: ['tokens'],
   tokens: ['id_token', 'access_token', 'refresh_token'],
   expires: 'access_token',
+  longestMs: 14 * 86_400_000, // they hold 10 days
+  earlyMs: 3 * 86_400_000, // some versions renew them after 8
   stamp: 'last_refresh',
 }
 

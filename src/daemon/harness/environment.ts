@@ -81,7 +81,7 @@ export function runEnvironment(input: EnvironmentInput): Record<string, string> 
   return {
     TMPDIR: run.tmpDir,
     ...Object.fromEntries(kept),
-    PATH: [cleanPath(host.PATH ?? '', packageRoot), ...(run.commands === undefined ? [] : [run.commands])].join(':'),
+    PATH: [searchPath(host), ...(run.commands === undefined ? [] : [run.commands])].join(':'),
     CAPSTAN_RUN_ID: run.runId,
     CAPSTAN_TASK_ID: run.taskId,
     CAPSTAN_ATTEMPT: String(run.attempt),
@@ -96,7 +96,12 @@ export function runEnvironment(input: EnvironmentInput): Record<string, string> 
 export function hostVariables(host: Env): Record<string, string | undefined> {
   const allowed = matcher([...always, 'SSH_AUTH_SOCK'])
   const kept = Object.entries(host).filter(([name]) => allowed(name))
-  return { ...Object.fromEntries(kept), PATH: cleanPath(host.PATH ?? '', packageRoot), TERM: 'dumb' }
+  return { ...Object.fromEntries(kept), PATH: searchPath(host), TERM: 'dumb' }
+}
+
+/** Where programs are looked for, but for commands of a run's own: the same for all runs of a daemon. */
+export function searchPath(host: Env): string {
+  return cleanPath(host.PATH ?? '', packageRoot)
 }
 
 /** `CAPSTAN_PORT` is the first of them. */

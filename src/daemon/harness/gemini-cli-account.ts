@@ -17,6 +17,7 @@ export const geminiTokens: TokenEntry = {
   at: [],
   tokens: ['access_token', 'refresh_token', 'id_token'],
   expires: 'expiry_date',
+  longestMs: 48 * 3_600_000, // they hold an hour
 }
 
 export function geminiCredentials(host: HostProbe): Credentials | null {

@@ -189,6 +189,7 @@ const signIns: TokenEntry = {
   having: { type: 'oauth' }, // `wellknown` names a server whose settings start programs
   tokens: ['access', 'refresh'],
   expires: 'expires',
+  longestMs: 14 * 86_400_000, // those of OpenAI hold 10 days, others hours
 }
 
 /**

@@ -35,6 +35,7 @@ export const piTokens: TokenEntry = {
   having: { type: 'oauth' },
   tokens: ['access', 'refresh'],
   expires: 'expires',
+  longestMs: 14 * 86_400_000, // those of OpenAI hold 10 days, others hours
 }
 
 export function piFolder(env: HostProbe['env']): string {

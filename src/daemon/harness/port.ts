@@ -166,6 +166,10 @@ export interface TokenEntry {
   readonly tokens: readonly string[]
   /** The field that says how long they hold: ms since the epoch, or a JSON web token with that claim. */
   readonly expires: string
+  /** No new ones hold longer, ms from now. */
+  readonly longestMs: number
+  /** How long before their end the CLI may renew them, ms. Default: `renewalMs`. */
+  readonly earlyMs?: number
   /** A field at the top of the file with the time of the renewal, as text. */
   readonly stamp?: string
 }

@@ -28,9 +28,13 @@ export function isDefended(program: string): program is 'git' | 'gh' {
 }
 
 /** Refuses words that are never taken; asks nobody. Throws `not_on_host`. */
-export function checkWords([program = '', ...args]: readonly string[], remotes: readonly Remote[]): Remote | null {
+export function checkWords(
+  [program = '', ...args]: readonly string[],
+  remotes: readonly Remote[],
+  forge: Forge | null,
+): Remote | null {
   if (program === 'git') return gitRemote(args, remotes)
-  if (program === 'gh') checkGhWords(args)
+  if (program === 'gh') checkGhWords(args, (forge === null ? null : forgeHost(forge, remotes)) ?? 'github.com')
   return null
 }
 
@@ -46,7 +50,7 @@ export function defendedCommand(
   },
 ): HostCommand {
   const { mirror, workspace, host, attemptId, forge } = where
-  const remote = checkWords(argv, mirror.remotes)
+  const remote = checkWords(argv, mirror.remotes, forge)
   const forgeAt = forge === null ? null : forgeHost(forge, mirror.remotes)
   const token = forge === null || forgeAt === null ? {} : forgeVariables(forge, forgeAt)
   const settings = [...fixedSettings, ...goesTo(remote, mirror), ...(forgeAt === null ? [] : forgeSettings(forgeAt))]
@@ -86,6 +90,7 @@ const fixedSettings: readonly (readonly [string, string])[] = [
   ['core.pager', 'cat'],
   ['core.editor', 'false'],
   ['push.default', 'current'],
+  ['push.followTags', 'false'],
   ['push.gpgSign', 'false'],
   ['push.recurseSubmodules', 'no'],
   ['fetch.recurseSubmodules', 'no'],

@@ -52,6 +52,7 @@ export function forgeVariables({ token }: Forge, host: string): Record<string, s
     [tokenName]: token,
     ...(own
       ? { GH_TOKEN: token, GITHUB_TOKEN: token }
-      : { GH_ENTERPRISE_TOKEN: token, GITHUB_ENTERPRISE_TOKEN: token, GH_HOST: host }),
+      : { GH_ENTERPRISE_TOKEN: token, GITHUB_ENTERPRISE_TOKEN: token }),
+    GH_HOST: host, // gh gives its token to whatever host a remote names, else
   }
 }

@@ -42,18 +42,64 @@ const options: ReadonlySet<string> = new Set(
   ),
 )
 
-/** Throws `not_on_host` for what is not in the tables. */
-export function checkGhWords([command = '', sub = '', ...rest]: readonly string[]): void {
+/** Their values are texts and lead nowhere. */
+const texts: ReadonlySet<string> = new Set(['-b', '--body', '-t', '--title', '--subject', '--comment'])
+
+/** Throws `not_on_host` for what is not in the tables, or would go to another host than `host`: gh sends its token to any. */
+export function checkGhWords([command = '', sub = '', ...rest]: readonly string[], host: string): void {
   const subs = Object.hasOwn(commands, command) ? (commands[command] ?? []) : null
   if (subs === null || !subs.includes(sub)) {
     const can = subs === null ? Object.keys(commands).join(', ') : subs.map((each) => `${command} ${each}`).join(', ')
     throw new Problem('not_on_host', `gh ${shown(`${command} ${sub}`)} is not run on the host: ${can} are`)
   }
   const bad = rest.find((word) => word.startsWith('-') && !options.has(word.split('=', 1)[0] ?? ''))
-  if (bad === undefined) return
-  const way =
-    'a value that begins with - is written --name=value, a text goes by --body, and --json is cut to size inside'
-  throw new Problem('not_on_host', `gh ${command} ${sub} is not given ${shown(bad)} on the host: ${way}`)
+  if (bad !== undefined) {
+    const way =
+      'a value that begins with - is written --name=value, a text goes by --body, and --json is cut to size inside'
+    throw new Problem('not_on_host', `gh ${command} ${sub} is not given ${shown(bad)} on the host: ${way}`)
+  }
+  checkAddresses(rest, { host, positional: command === 'repo' })
+}
+
+/** With `positional` any word may be a repository. */
+function checkAddresses(
+  words: readonly string[],
+  { host, positional }: { readonly host: string; readonly positional: boolean },
+): void {
+  for (const [at, word] of words.entries()) {
+    const [option, value] = optionIn(word)
+    const before = words[at - 1]
+    if (option === '-R' || option === '--repo') checkRepository(value ?? words[at + 1] ?? '', host)
+    else if (before !== '-R' && before !== '--repo' && !texts.has(option)) checkAddress(value ?? word, host)
+    if (positional && option === '' && word.split('/').length === 3) checkRepository(word, host)
+  }
+}
+
+/** `--name=value` taken apart; the name is empty for another word. */
+function optionIn(word: string): readonly [option: string, value: string | null] {
+  const end = word.indexOf('=')
+  if (!word.startsWith('-')) return ['', null]
+  return end === -1 ? [word, null] : [word.slice(0, end), word.slice(end + 1)]
+}
+
+function checkRepository(value: string, host: string): void {
+  const [, at = host] = /^(?:([^/\s@]+)\/)?[\w.-]+\/[\w.-]+$/.exec(value) ?? [null, '']
+  if (at.toLowerCase() === host) return
+  throw new Problem(
+    'not_on_host',
+    `${shown(value)} is not a repository of ${host}: OWNER/NAME or ${host}/OWNER/NAME is`,
+  )
+}
+
+/** Whatever gh could take for an address: those of the forge alone, written plainly. */
+function checkAddress(value: string, host: string): void {
+  const word = value.trim().toLowerCase()
+  if (!/^(?:[a-z][a-z0-9+.-]*:\/|\/\/|[^\s/@]*@[^\s/:]*:)/.test(word)) return
+  const name = host.replace(/:\d+$/, '')
+  const own = [`https://${host}/`, `http://${host}/`, `ssh://git@${name}/`, `git@${name}:`]
+  if (own.some((start) => word.startsWith(start))) return
+  const way = 'only its addresses are taken; a text that begins with another is written --body=… or --title=…'
+  throw new Problem('not_on_host', `${shown(value)} is not at ${host}: ${way}`)
 }
 
 function shown(words: string): string {

@@ -18,12 +18,16 @@ import type { Ask } from '../harness/port.ts'
 import type { Calls } from '../journal/calls.ts'
 import { Allowance } from '../mcp/allowance.ts'
 import type { OwnStep } from '../run/talk-step.ts'
+import { headBranch } from '../workspace/head.ts'
 import type { Workspace } from '../workspace/port.ts'
 import type { HostCommand } from './command.ts'
 import { checkWords, defendedCommand, isDefended, plainCommand } from './command.ts'
+import { addressCleaner } from './credentials.ts'
 import type { Forge } from './forge.ts'
+import type { Remote } from './mirror.ts'
 import { readyMirror, remotesFor } from './mirror.ts'
 import { findProgram, folderIn, HeldFolder } from './program.ts'
+import { isPush, ruleForPush } from './push-words.ts'
 
 export interface HostExecParts {
   readonly attemptId: string
@@ -136,16 +140,17 @@ export class HostExec {
   }
 
   async #decideAndRun(task: Task): Promise<HostExecAnswer> {
-    const { attemptId, calls } = this.#parts
+    const { attemptId, calls, redact } = this.#parts
     if (calls.answer(attemptId, `${task.id} begun`) !== undefined) throw cutOff
     if (!this.#looks.take()) throw tooOften
     const program = await this.#checkedProgram(task)
-    const allowedBy = await this.#leave(task, program)
+    const leave = await this.#leave(task, program)
     return await this.#inTurn(task.signal, async () => {
-      const ran = await this.#run(task, program)
+      const ran = await this.#run(task, program, leave.rule)
+      const allowedBy = leave.by
       const answer = { ...ran, allowedBy }
       const where = task.folder === this.#parts.workspace.path ? '' : ` in ${task.folder}`
-      const message = exactLine(`ran on the host: ${shown(task.argv)}${where}`, maxLine)
+      const message = exactLine(addressCleaner(redact, [])(`ran on the host: ${shown(task.argv)}${where}`), maxLine)
       const end = `: ${endOf(ran)}; allowed by ${allowedBy}`
       this.#parts.own({
         events: [{ type: 'notice', message: `${message}${end}` }],
@@ -157,7 +162,7 @@ export class HostExec {
 
   /** The file to start. Everything that no rule and no person can allow is refused here. */
   async #checkedProgram({ argv, signal }: Task): Promise<string> {
-    const { allowed, host, workspace, runDir, redact } = this.#parts
+    const { allowed, host, workspace, runDir, redact, forge } = this.#parts
     const [name = ''] = argv
     if (!/^[A-Za-z0-9._+-]{1,64}$/.test(name))
       throw new Problem(
@@ -173,24 +178,31 @@ export class HostExec {
     }
     if (argv.some((word) => redact(word) !== word))
       throw new Problem('not_on_host', 'one of the arguments holds a secret, and arguments are everybody’s to read')
-    if (isDefended(name)) checkWords(argv, name === 'git' ? await remotesFor(workspace, signal) : [])
+    if (isDefended(name)) checkWords(argv, await remotesFor(workspace, signal), forge)
     return findProgram(name, hostVariables(host).PATH ?? '', [workspace.path, workspace.root ?? workspace.path, runDir])
   }
 
   /** Who or what allowed it. Throws `not_on_host` when nobody did. */
-  async #leave(task: Task, program: string): Promise<string> {
-    const rule = ruleForWords(task.argv, this.#parts.rules)
+  async #leave(task: Task, program: string): Promise<Leave> {
+    const rule = await this.#ruleFor(task)
     if (rule !== null) {
-      if (this.#allowance.take()) return `the rule ${describeRule(rule)}`
+      if (this.#allowance.take()) return { by: `the rule ${describeRule(rule)}`, rule }
       throw tooOften
     }
     const ask = askOf(task, program, this.#parts)
     if (Buffer.byteLength(JSON.stringify(ask.body)) > maxShownBytes)
       throw new Problem('not_on_host', 'the arguments are too long to be shown to a person; make them shorter')
     const { label, text, by } = await task.decide(ask)
-    if (label === allow) return by ?? 'a person'
+    if (label === allow) return { by: by ?? 'a person', rule: null }
     const why = text ?? (label === null ? 'nobody who may allow it did so in time' : 'a person denied it')
     throw new Problem('not_on_host', `${shown(task.argv)} was not run on the host: ${why}`)
+  }
+
+  async #ruleFor({ argv, signal }: Task): Promise<ApprovalRule | null> {
+    const { rules, workspace } = this.#parts
+    if (!isPush(argv) || rules.length === 0) return ruleForWords(argv, rules)
+    const remotes = await remotesFor(workspace, signal)
+    return ruleForPush(argv, { branch: headBranch(workspace), remotes }, rules)
   }
 
   async #inTurn<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
@@ -206,18 +218,21 @@ export class HostExec {
     }
   }
 
-  async #run(task: Task, program: string): Promise<Omit<HostExecAnswer, 'allowedBy'>> {
+  /** `rule`: what allowed it; null: a person did. */
+  async #run(task: Task, program: string, rule: ApprovalRule | null): Promise<Omit<HostExecAnswer, 'allowedBy'>> {
     const { workspace, host, attemptId, forge, user } = this.#parts
     const { argv, signal, folder } = task
     if (isDefended(argv[0] ?? '')) {
       const mirror = await readyMirror(workspace, signal)
+      // the agent may have gone to another branch since
+      if (rule !== null && isPush(argv) && ruleForPush(argv, mirror, [rule]) === null) throw movedOn
       const command = defendedCommand(argv, { mirror, workspace, host, attemptId, forge })
       const result = await this.#start(program, task, command)
       const fetched = argv[1] === 'fetch' && result.code === 0 ? fetchedIn(mirror.gitDir) : ''
-      return this.#said(result, `${fetched}${mirror.lost.map((each) => `${each}\n`).join('')}`)
+      return this.#said(result, `${fetched}${mirror.lost.map((each) => `${each}\n`).join('')}`, mirror.remotes)
     }
     using held = new HeldFolder(workspace.path, folder)
-    return this.#said(await this.#start(program, task, plainCommand({ cwd: held.path, host, attemptId, user })), '')
+    return this.#said(await this.#start(program, task, plainCommand({ cwd: held.path, host, attemptId, user })), '', [])
   }
 
   async #start(program: string, { id, argv, signal }: Task, { env, cwd, user }: HostCommand): Promise<ExecResult> {
@@ -227,13 +242,13 @@ export class HostExec {
     return await exec(program, argv.slice(1), { env, cwd, user, timeoutMs, maxBytes: 2 * maxOutput, signal })
   }
 
-  #said(result: ExecResult, more: string): Omit<HostExecAnswer, 'allowedBy'> {
-    const { redact } = this.#parts
+  #said(result: ExecResult, more: string, remotes: readonly Remote[]): Omit<HostExecAnswer, 'allowedBy'> {
+    const clean = addressCleaner(this.#parts.redact, remotes)
     // blackened before it is cut: half a secret would not be known for one
-    const out = redact(result.stdout.toString('utf8'))
+    const out = clean(result.stdout.toString('utf8'))
     const cut = out.length > maxOutput ? `\n(cut after ${maxOutput} characters)\n` : ''
     const late = result.timedOut ? `ended after ${timeoutMs / 60_000} min\n` : ''
-    const stderr = `${redact(result.stderr).slice(-maxOutput / 2)}${late}${more}`
+    const stderr = `${clean(result.stderr).slice(-maxOutput / 2)}${late}${clean(more)}`
     return { exitCode: result.code, stdout: `${out.slice(0, maxOutput)}${cut}`, stderr }
   }
 }
@@ -244,6 +259,17 @@ interface Task extends Omit<HostExecCall, 'input' | 'key'> {
   readonly folder: string
 }
 
+interface Leave {
+  /** In words. */
+  readonly by: string
+  /** Null: a person. */
+  readonly rule: ApprovalRule | null
+}
+
+const movedOn = new Problem(
+  'not_on_host',
+  'HEAD went to another branch meanwhile, for which the rule does not hold; name the branch, as in HEAD:refs/heads/NAME',
+)
 const cutOff = new Problem(
   'unavailable',
   'a restart of the host’s daemon cut it off while it ran; look what it did before you start it again',

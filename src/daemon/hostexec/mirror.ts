@@ -29,6 +29,8 @@ export interface Remote {
   readonly name: string
   /** As the registered repository has them: `url`, `pushurl`. */
   readonly urls: readonly string[]
+  /** It has a `push` of its own, which says where names go. */
+  readonly mapped: boolean
 }
 
 /** Nobody has more; what goes beyond is not pushed from here. Folders count too. */
@@ -198,6 +200,7 @@ function remotesOf(settings: readonly Setting[]): readonly Remote[] {
   return names.map((name) => ({
     name,
     urls: settings.filter(([of, key]) => of === name && /^(?:push)?url$/.test(key)).map(([, , value]) => value),
+    mapped: settings.some(([of, key]) => of === name && key === 'push'),
   }))
 }
 

@@ -198,11 +198,9 @@ type Briefed = Pick<AgentStart, 'cwd' | 'runDir' | 'harness'> & {
 
 function briefOf(assignment: Assignment, run: Briefed, { tools, prices }: Pick<RunDeps, 'tools' | 'prices'>): Brief {
   const { task, profile } = assignment
-  const { cwd, runDir, harness, resumed, held } = run
-  const { before, after } = givenOf(assignment, run)
-  const asked = `${before}${resumed?.preface ?? ''}${task.prompt}${instructionWords(held)}${after}`
+  const { cwd, runDir, resumed, held } = run
   return {
-    prompt: `${asked}${tools === undefined ? '' : outputWords(task, harness)}`,
+    prompt: promptOf(assignment, run, tools !== undefined),
     cwd,
     model: task.model ?? profile?.settings.model ?? null,
     autonomy: autonomyOf({ task, profile }),
@@ -212,6 +210,16 @@ function briefOf(assignment: Assignment, run: Briefed, { tools, prices }: Pick<R
     mcp: tools === undefined ? null : bridgeOf(runDir),
     prices,
   }
+}
+
+/** What the agent is told, in one text. A script is run as it was written: a word before it would be a command. */
+export function promptOf(assignment: Assignment, run: Briefed, hasTools: boolean): string {
+  const { task } = assignment
+  const { harness, resumed, held } = run
+  if (harness.explicit) return task.prompt
+  const { before, after } = givenOf(assignment, run)
+  const asked = `${before}${resumed?.preface ?? ''}${task.prompt}${instructionWords(held)}${after}`
+  return `${asked}${hasTools ? outputWords(task, harness) : ''}`
 }
 
 function givenOf(assignment: Assignment, { harness, runDir, resumed }: Briefed): GivenToRun {

@@ -8,11 +8,10 @@ import { join } from 'node:path'
 import { capstanHome } from '../../lib/env.ts'
 import { withLock } from '../../lib/lock.ts'
 import type { Harness } from '../harness/port.ts'
+import { renewalMs } from '../harness/renewal.ts'
 import type { RunDeps } from './deps.ts'
 import { signalOf } from './signal-of.ts'
 
-/** CLIs renew up to five minutes before the end (Claude Code); twice that, for clocks that differ. */
-const nearMs = 600_000
 /** An agent that has said nothing for so long is not renewing any more. */
 const longestMs = 60_000
 /** Whoever waited so long goes on without a turn: a late start is worse than a small risk. */
@@ -23,7 +22,7 @@ export type TurnDeps = Pick<RunDeps, 'clock' | 'log' | 'env' | 'probe'>
 /** True when a start of the harness now may renew its credentials. */
 export function mayRenew(deps: TurnDeps, harness: Harness): boolean {
   const store = harness.credentials?.(deps.probe()) ?? null
-  return store !== null && (store.freshUntil === null || store.freshUntil - deps.clock.now() < nearMs)
+  return store !== null && (store.freshUntil === null || store.freshUntil - deps.clock.now() < renewalMs)
 }
 
 /**

@@ -34,7 +34,8 @@ export function formOf(harness: Harness, { task }: Pick<Assignment, 'task'>): Ha
   if (task.interactive !== true) return harness
   const form = interactiveForm(harness)
   if (form !== null) return form
-  throw new RunRefused('harness_unavailable', `${harness.title} cannot be run in a terminal; leave out interactive`)
+  // another attempt ends the same way
+  throw new RunRefused('relay_unavailable', `${harness.title} cannot be run in a terminal; leave out interactive`)
 }
 
 /** Throws `RunRefused` when this host has no terminals. */

@@ -16,7 +16,7 @@ import { listRepos } from '../repos/registry.ts'
 import type { RepoFile } from '../repos/repo-file.ts'
 import { noSettings, repoFileAt } from '../repos/repo-file.ts'
 import { giveWorkspace } from '../workspace/give.ts'
-import type { Workspace, WorkspaceRequest } from '../workspace/port.ts'
+import type { Company, Workspace, WorkspaceRequest } from '../workspace/port.ts'
 import { prepare } from '../workspace/prepare.ts'
 import { requireSandbox, sandboxOf } from './box.ts'
 import type { RunDeps } from './deps.ts'
@@ -60,11 +60,15 @@ export async function prepareRun(deps: RunDeps, assignment: Assignment, signal: 
       ...(earlier === null ? {} : { earlier }),
       carry: repoFile === null || repoFile.skipped !== null ? { copy: [], link: [] } : repoFile.file,
       signal,
-      ...(sandboxOf(assignment) === null ? {} : { isolatedFor: deps.author }),
+      ...(sandboxOf(assignment) === null ? {} : { isolatedFor: deps.author, company: companyOf(assignment) }),
     }),
   )
   await asReason('workspace_failed', () => giveWorkspace(deps.sandbox.user, workspace))
   return { workspace, harness, harnessVersion: found.version, repoFile }
+}
+
+function companyOf({ task, profile }: Assignment): Company {
+  return { team: task.teamId ?? 'team', profile: profile?.id ?? 'default' }
 }
 
 function refuseByPolicy(deps: RunDeps, assignment: Assignment, harness: string): void {

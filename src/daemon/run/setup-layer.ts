@@ -3,6 +3,7 @@
 import { join } from 'node:path'
 import { readFileIfThere } from '../../lib/atomic-file.ts'
 import { runGit } from '../../lib/git.ts'
+import { searchPath } from '../harness/environment.ts'
 import { roomAt } from '../host.ts'
 import type { Stage } from '../setup/layer-key.ts'
 import { layerKey } from '../setup/layer-key.ts'
@@ -55,7 +56,7 @@ export async function isOwnBase(
 export async function layerPlaceOf(
   deps: RunDeps,
   record: RunRecord,
-  { stages, path, signal }: { readonly stages: readonly Stage[]; readonly path: string; readonly signal: AbortSignal },
+  { stages, signal }: { readonly stages: readonly Stage[]; readonly signal: AbortSignal },
 ): Promise<LayerPlace | null> {
   const { assignment } = record.state
   const { workspace } = record.prepared()
@@ -66,7 +67,7 @@ export async function layerPlaceOf(
     subfolder: subfolderOf(record.state),
     stages,
     sandbox: sandboxOf(assignment),
-    path,
+    path: searchPath(deps.env),
     signal,
   }
   const { key, unmatched } = await layerKey(parts)

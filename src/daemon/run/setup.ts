@@ -60,8 +60,7 @@ async function runStages(run: SettingUp, fills: boolean): Promise<boolean> {
   if (stages.length === 0) return false
   const some = (which: readonly Stage[], until = untilOf(run)) => commands(run, { stages: which, fills, until })
   const kept = keptOf(stages)
-  const place =
-    kept.length === 0 ? null : await layerPlaceOf(deps, record, { stages: kept, path: run.env.PATH ?? '', signal })
+  const place = kept.length === 0 ? null : await layerPlaceOf(deps, record, { stages: kept, signal })
   if (place === null) return await some(stages)
   const rest = stages.slice(kept.length)
   const hit = await restored(run, place)

@@ -1,7 +1,7 @@
 // Limits of processor, memory and processes for a run, by whatever this host has: cgroups of version 2 or 1, else prlimit.
 // Sources: the kernel's admin-guide/cgroup-v2.rst and cgroup-v1/*.rst, setrlimit(2).
 
-import { chownSync, existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Clock } from '../../core/clock.ts'
 import type { RunUser } from '../../lib/exec.ts'
@@ -32,6 +32,8 @@ export interface Limits {
 }
 
 const probeMs = 5_000
+/** Then a process id. */
+const probeName = 'capstan-limits-probe-'
 
 /** Tries the ways out, best first. Done once per daemon. */
 export async function chooseLimits(clock: Clock): Promise<LimitsChoice> {
@@ -138,7 +140,8 @@ function version2(): LimitsChoice | null {
 }
 
 function givesControllers(root: string): boolean {
-  const probe = join(root, `capstan-limits-probe-${process.pid}`)
+  const probe = join(root, `${probeName}${process.pid}`)
+  dropLeftProbes(root)
   try {
     writeFileSync(join(root, 'cgroup.subtree_control'), controllers.map((each) => `+${each}`).join(' '))
     mkdirSync(probe)
@@ -155,6 +158,7 @@ async function version1(clock: Clock): Promise<LimitsChoice | null> {
   if (cpu == null || memory == null || pids == null) return null
   const choice: LimitsChoice = { name: 'cgroup v1', roots: { cpu, memory, pids } }
   const name = `limits-probe-${process.pid}`
+  for (const root of [cpu, memory, pids]) dropLeftProbes(root)
   try {
     const places = makeLimits(choice, name, { cpus: 1, memory: '64MiB', pids: 64 }, null)
     const join = 'for each; do echo 0 >"$each/cgroup.procs" || exit 1; done'
@@ -164,6 +168,18 @@ async function version1(clock: Clock): Promise<LimitsChoice | null> {
     return null // not writable for this user
   } finally {
     await releaseLimits(choice, name, clock).catch(() => {}) // not writable
+  }
+}
+
+/** Groups of daemons that were killed while they tried. One of a process that lives, or that holds one, stays. */
+function dropLeftProbes(root: string): void {
+  for (const name of existsSync(root) ? readdirSync(root) : []) {
+    if (!name.startsWith(probeName) || existsSync(`/proc/${name.slice(probeName.length)}`)) continue
+    try {
+      rmdirSync(join(root, name))
+    } catch {
+      // not ours, or in use
+    }
   }
 }
 

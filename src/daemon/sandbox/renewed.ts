@@ -4,30 +4,47 @@ import { claimsOf } from '../harness/account.ts'
 import type { Json } from '../harness/json.ts'
 import { numberOf, objectOf, textOf } from '../harness/json.ts'
 import type { TokenEntry } from '../harness/port.ts'
+import { renewalMs } from '../harness/renewal.ts'
 
 /** Of tokens as servers give them: no blank, no quote, nothing that a CLI takes for a command, a variable or a list of settings. */
 const tokenShape = /^[A-Za-z0-9][A-Za-z0-9._~+/=:|-]{7,16383}$/
 const stampShape = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/
-/** One that says it holds longer is not renewed by a CLI again, ms. */
-const longestMs = 400 * 86_400_000
+
+interface Pair {
+  readonly to: Json
+  readonly from: Json
+}
+
+/**
+ * What a run's copy (`from`) gives the host's file (`to`): new tokens for those that are about to expire, and for no others, since an agent can
+ * write anything there that looks like a token. `now`: ms since the epoch. See `renewed`.
+ */
+export function renewedByRun(entries: readonly TokenEntry[], pair: Pair, now: number): Json | null {
+  return renewed(entries, pair, ({ longestMs, earlyMs = renewalMs }, { before, after }) => {
+    return before < now + earlyMs && after <= now + longestMs
+  })
+}
+
+/** What the host's file (`from`) gives a run's copy (`to`): whatever holds longer. See `renewed`. */
+export function renewedByHost(entries: readonly TokenEntry[], pair: Pair): Json | null {
+  return renewed(entries, pair, () => true)
+}
+
+/** Says of tokens that hold longer than those before whether they are taken; both ms since the epoch. */
+type Takes = (entry: TokenEntry, ends: { readonly before: number; readonly after: number }) => boolean
 
 /**
  * `to` with the tokens of those entries that hold longer in `from`; null when there are none. Entries are taken whole, and only where `to` has
  * them: all else in `to` stays as it is. An entry whose new tokens have a strange shape, or are another account's, is left.
  */
-export function renewed(entries: readonly TokenEntry[], to: Json, from: Json, now: number): Json | null {
+function renewed(entries: readonly TokenEntry[], { to, from }: Pair, takes: Takes): Json | null {
   const result = entries.reduce<Json>((json, entry) => {
-    const next = within(entry.at, { to: json, from }, (pair) => newer(entry, pair, now))
+    const next = within(entry.at, { to: json, from }, (pair) => newer(entry, pair, takes))
     if (next === null || next === json) return json
     const stamp = entry.stamp === undefined ? null : textOf(from[entry.stamp])
     return stamp !== null && stampShape.test(stamp) ? { ...next, [entry.stamp ?? '']: stamp } : next
   }, to)
   return result === to ? null : result
-}
-
-interface Pair {
-  readonly to: Json
-  readonly from: Json
 }
 
 /** `to` with what `change` makes of each place that the path names; the same object when that is nothing. */
@@ -43,10 +60,11 @@ function within(path: readonly string[], { to, from }: Pair, change: (pair: Pair
   return changed.length === 0 ? to : { ...to, ...Object.fromEntries(changed) }
 }
 
-function newer({ having = {}, tokens, expires }: TokenEntry, { to, from }: Pair, now: number): Json | null {
+function newer(entry: TokenEntry, { to, from }: Pair, takes: Takes): Json | null {
+  const { having = {}, tokens, expires } = entry
   if (Object.entries(having).some(([name, value]) => to[name] !== value || from[name] !== value)) return null
   const [before, after] = [untilOf(to[expires]), untilOf(from[expires])]
-  if (before === null || after === null || after <= before || after > now + longestMs) return null
+  if (before === null || after === null || after <= before || !takes(entry, { before, after })) return null
   const given = tokens.filter((name) => textOf(to[name]) !== null && from[name] !== undefined)
   const fit = given.every((name) => tokenShape.test(textOf(from[name]) ?? '') && sameAccount(to[name], from[name]))
   if (given.length === 0 || !fit) return null

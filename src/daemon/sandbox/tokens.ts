@@ -1,4 +1,4 @@
-// Credentials of a sandboxed run: it has a copy of the file, and nothing but renewed tokens goes from one to the other, whichever is newer.
+// Credentials of a sandboxed run: it has a copy of the file, and nothing but renewed tokens goes from one to the other.
 
 import { lchownSync, realpathSync, statSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
@@ -8,7 +8,7 @@ import { readOwn, readPlain } from '../../lib/plain-file.ts'
 import type { Json } from '../harness/json.ts'
 import { parseObject } from '../harness/json.ts'
 import type { TokenCopy } from './homes.ts'
-import { renewed } from './renewed.ts'
+import { renewedByHost, renewedByRun } from './renewed.ts'
 
 /** No file of credentials is larger, bytes. */
 const maxBytes = 1_048_576
@@ -24,19 +24,17 @@ interface Exchanged {
 export function exchangeTokens(copies: readonly TokenCopy[], user: RunUser | null, now: number): Exchanged {
   const [upToDate, refused]: [string[], string[]] = [[], []]
   for (const each of copies) {
-    const [own, theirs] = [readJson(readOwn(each.path, user?.uid ?? null, maxBytes)), readJson(copyOf(each))]
+    const [own, theirs] = [
+      readJson(readOwn(each.path, user?.uid ?? null, maxBytes)),
+      readJson(readPlain(each.copy, maxBytes)),
+    ]
     if (own === null || theirs === null) continue
-    const forHost = renewed(each.entries, own, theirs, now)
+    const forHost = renewedByRun(each.entries, { to: own, from: theirs }, now)
     if (forHost !== null) (writeOwn(each.path, user, textOf(forHost)) ? upToDate : refused).push(each.path)
-    const forRun = renewed(each.entries, theirs, forHost ?? own, now)
+    const forRun = renewedByHost(each.entries, { to: theirs, from: forHost ?? own })
     if (forRun !== null) writeCopy(each, user, textOf(forRun))
   }
   return { upToDate, refused }
-}
-
-function copyOf({ copy }: TokenCopy): Buffer | null {
-  const bytes = readPlain(copy)
-  return bytes !== null && bytes.length <= maxBytes ? bytes : null
 }
 
 function readJson(bytes: Buffer | null): Json | null {

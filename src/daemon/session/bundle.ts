@@ -8,7 +8,7 @@ import { Problem } from '../../core/problem.ts'
 import { writeFileAtomic } from '../../lib/atomic-file.ts'
 import { messageOf } from '../../lib/error-text.ts'
 import type { RunUser } from '../../lib/exec.ts'
-import { plainSize, readPlain } from '../../lib/plain-file.ts'
+import { plainSize, readPlain, startOfPlain } from '../../lib/plain-file.ts'
 import { makeAs } from '../sandbox/homes.ts'
 
 /** One is usual; some CLIs begin another file when a conversation goes on. */
@@ -46,8 +46,13 @@ export function readBundle(
     .slice(0, maxFiles)
   const bytes = named.reduce((sum, { size }) => sum + (size ?? 0), 0)
   if (named.length === 0 || bytes > maxBundleBytes) return null
-  const read = named.map(({ path, name }) => ({ name, text: readPlain(path)?.toString('utf8') ?? null }))
-  return { version: 1, harness, ref, files: read.flatMap(({ name, text }) => (text === null ? [] : [{ name, text }])) }
+  let left = maxBundleBytes // they may have grown since
+  const read = named.flatMap(({ path, name }) => {
+    const content = readPlain(path, left)
+    left -= content?.length ?? 0
+    return content === null ? [] : [{ name, text: content.toString('utf8') }]
+  })
+  return { version: 1, harness, ref, files: read }
 }
 
 /** No folder between is a link; the root itself may be one. */
@@ -97,7 +102,8 @@ export function copied(bundle: Bundle, ref: string): Bundle {
 export function writeBundle(bundle: Bundle, root: string, user: RunUser | null = null): void {
   for (const { name, text } of bundle.files) {
     const path = join(root, name)
-    if (readPlain(path)?.toString('utf8').startsWith(text) === true) continue
+    const content = Buffer.from(text) // what the agent made of it there may be of any size
+    if (startOfPlain(path, content.length)?.equals(content) === true) continue
     makeAs(user, dirname(path))
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
     if (!isReallyBelow(path, root))

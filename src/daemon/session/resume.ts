@@ -8,17 +8,17 @@ import type { Continuation } from '../../protocol/session.ts'
 import { sessionOf } from '../harness/json.ts'
 import type { Harness, HostProbe } from '../harness/port.ts'
 import { RunRefused } from '../run/refused.ts'
-import type { Workspace } from '../workspace/port.ts'
 import { preparedWorkspace } from '../workspace/prepare.ts'
 import type { Bundle } from './bundle.ts'
 import { copied, readBundle, unpack, writeBundle } from './bundle.ts'
-import { conversationHost } from './conversation-home.ts'
+import type { Seated } from './conversation-home.ts'
+import { areStrangers, conversationHost } from './conversation-home.ts'
 
 /** What of earlier work an agent starts with. */
 export interface Resumed {
   /** The agent's own id of the conversation it goes on with; null: a fresh one. */
   readonly sessionRef: string | null
-  /** Told to the agent before its prompt; empty: nothing. */
+  /** Told to the agent before its prompt, unless that is a script; empty: nothing. */
   readonly preface: string
   readonly notices: readonly string[]
 }
@@ -28,7 +28,7 @@ export interface ResumeInput {
   readonly harness: Harness
   readonly host: HostProbe
   readonly stateDir: string
-  readonly workspace: Pick<Workspace, 'sandboxed' | 'repoPath'>
+  readonly workspace: Seated
   /** Who runs the agent; null or absent: the daemon's own user. */
   readonly user?: RunUser | null
   /** Where the agent will work, in the workspace. */
@@ -76,16 +76,19 @@ async function conversation(input: ResumeInput): Promise<{ readonly ref: string 
   if (mode === 'fork' && ref.length < shortestCopied) return 'its id is too short to be replaced in a copy'
   if (continuation.harness !== harness.name) return `it is one of ${continuation.harness}, not of ${harness.name}`
   const host = conversationHost(input.host, input.stateDir, input.workspace)
-  const before = seat(input)
+  const seated = seat(input)
+  const before = typeof seated === 'string' ? null : seated
   const files = before === null ? [] : (harness.sessionFiles?.(before.host, { ref, cwd: before.cwd }) ?? [])
   const root = harness.sessionRoot?.(host, { cwd }) ?? null
   if (root === null) {
     if (mode === 'fork') return `a conversation of ${harness.name} cannot be copied`
+    if (seated === 'apart') return ofStrangers
     if (files.length === 0) return `${harness.name} keeps it on the host ${continuation.daemonId} alone`
     if (before?.host.env.HOME === host.env.HOME) return { ref }
     return `${harness.name} keeps those of sandboxed runs and of others apart, and only one of the two was sandboxed`
   }
-  const bundle = (before === null ? null : bundleOf(harness, { ref, before, files })) ?? (await fetched(input))
+  const bundle =
+    (before === null ? null : bundleOf(harness, { ref, before, files })) ?? (await fetched(input, seated === 'apart'))
   if (typeof bundle === 'string') return bundle
   const own = mode === 'fork' ? copied(bundle, randomUUID()) : bundle
   writeBundle(moved(own, input), root, input.user ?? null)
@@ -104,10 +107,13 @@ interface Seat {
   readonly host: HostProbe
 }
 
-/** Null: that was not on this host. */
-function seat({ continuation, stateDir, subfolder, host }: ResumeInput): Seat | null {
+const ofStrangers = 'sandboxed runs of another profile keep theirs apart from this one’s'
+
+/** `elsewhere`: on another host. `apart`: here, with what agents of another profile may have written; it is not read. */
+function seat({ continuation, stateDir, subfolder, host, workspace: own }: ResumeInput): Seat | 'elsewhere' | 'apart' {
   const workspace = preparedWorkspace(stateDir, continuation.attemptId)
-  if (workspace === null) return null
+  if (workspace === null) return 'elsewhere'
+  if (areStrangers(workspace, own)) return 'apart'
   const cwd = subfolder === null ? workspace.path : join(workspace.path, subfolder)
   return { cwd, host: conversationHost(host, stateDir, workspace) }
 }
@@ -123,8 +129,9 @@ function bundleOf(harness: Harness, { ref, before, files }: Local): Bundle | nul
   return root === null ? null : readBundle({ harness: harness.name, ref }, root, files)
 }
 
-async function fetched({ continuation, harness, fetch }: ResumeInput): Promise<Bundle | string> {
+async function fetched({ continuation, harness, fetch }: ResumeInput, isApart: boolean): Promise<Bundle | string> {
   const { sessionCid, sessionRef, daemonId } = continuation
+  if (sessionCid === null && isApart) return `${ofStrangers}, and it was not uploaded`
   if (sessionCid === null) return `only the host ${daemonId} has it, and did not upload it`
   try {
     const bundle = unpack(await fetch(sessionCid))

@@ -24,7 +24,7 @@ export interface KeyParts {
   readonly subfolder: string | null
   readonly stages: readonly Stage[]
   readonly sandbox: SandboxSettings | null
-  /** The search path of the commands: another Node or Python makes other packages. */
+  /** The host's search path, without a run's own folder: another Node or Python makes other packages. */
   readonly path: string
   readonly signal: AbortSignal
 }

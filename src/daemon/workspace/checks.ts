@@ -78,8 +78,10 @@ export function skippedChecks(checks: readonly Check[], reason: string): CheckOu
   }))
 }
 
-/** Of a failed command's output this much stands in the sentence that says so, from its end. */
-const toldTail = 1_500
+/** Of a failed command's output the first and the last lines stand in the sentence that says so, each cut here. */
+const toldFirst = 3
+const toldLast = 8
+const toldColumns = 200
 const toldCommand = 300
 
 /** Runs the commands in order, all within `timeoutMs`, and stops at the first that fails. */
@@ -99,11 +101,22 @@ export async function runSetup(
       outcome.exitCode === null
         ? `had not ended when the ${options.timeoutMs / 1_000} s for setup were over`
         : `failed with exit code ${outcome.exitCode}`
-    const tail = outcome.outputTail.trim().slice(-toldTail)
-    const said = tail === '' ? ' and printed nothing' : `:\n${tail}`
+    const told = toldOf(outcome.outputTail)
+    const said = told === '' ? ' and printed nothing' : `:\n${told}`
     return { passed: false, detail: `The setup command "${command.slice(0, toldCommand)}" ${how}${said}`, outcomes }
   }
   return { passed: true, detail: '', outcomes }
+}
+
+/** Whole lines: how it began, and how it ended. */
+function toldOf(output: string): string {
+  const lines = output
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .map((line) => line.trimEnd().slice(0, toldColumns))
+  const left = lines.length - toldFirst - toldLast
+  if (left <= 0) return lines.join('\n')
+  return [...lines.slice(0, toldFirst), `(${left} lines more)`, ...lines.slice(-toldLast)].join('\n')
 }
 
 async function runCommand(workspace: Workspace, check: Check, options: CommandOptions): Promise<CheckOutcome> {
@@ -158,7 +171,8 @@ function tailOf(path: string): string {
     const { size } = fstatSync(file)
     const bytes = Buffer.alloc(Math.min(size, tailBytes))
     readSync(file, bytes, 0, bytes.length, size - bytes.length)
-    return bytes.toString('utf8')
+    const text = bytes.toString('utf8')
+    return size > bytes.length ? text.slice(text.indexOf('\n') + 1) : text
   } finally {
     closeSync(file)
   }

@@ -21,14 +21,19 @@ const maxHeadBytes = 4_096
 /** The index of a repository of a few million files. */
 const maxIndexBytes = 536_870_912
 
+/** What its HEAD names, be it there or not; null: no branch. */
+export function headBranch(workspace: Workspace): string | null {
+  return workspace.commonDir === null ? null : branchIn(headText(workspace))
+}
+
 /** Never follows a link, never blocks, and falls back to the task's branch, then to the base. Scratch has none. */
 export async function readHead(workspace: Workspace, signal: AbortSignal | undefined): Promise<Head> {
   const { commonDir } = workspace
   if (commonDir === null) return { sha: null, branch: null, problem: null }
   const main = { cwd: commonDir, gitDir: commonDir, signal }
-  const text = adminFile(workspace, 'HEAD', maxHeadBytes)?.toString('utf8').trimEnd() ?? ''
-  const branch = text.startsWith('ref: refs/heads/') ? text.slice('ref: refs/heads/'.length) : null
-  if (branch !== null && validBranchName(branch)) {
+  const text = headText(workspace)
+  const branch = branchIn(text)
+  if (branch !== null) {
     const named = workspace.cloneDir === undefined ? `refs/heads/${branch}` : cloneRef(workspace.cloneDir, branch)
     const sha = named === null ? null : await commitOf(named, main)
     if (sha !== null) return { sha, branch, problem: null }
@@ -40,6 +45,15 @@ export async function readHead(workspace: Workspace, signal: AbortSignal | undef
   const own = workspace.branch === null ? null : await commitOf(`refs/heads/${workspace.branch}`, main)
   const problem = `HEAD of the workspace names no commit; ${own === null ? 'the base' : `the branch ${workspace.branch}`} was taken instead.`
   return { sha: own ?? workspace.baseSha, branch: own === null ? null : workspace.branch, problem }
+}
+
+function headText(workspace: Workspace): string {
+  return adminFile(workspace, 'HEAD', maxHeadBytes)?.toString('utf8').trimEnd() ?? ''
+}
+
+function branchIn(head: string): string | null {
+  const branch = head.startsWith('ref: refs/heads/') ? head.slice('ref: refs/heads/'.length) : null
+  return branch !== null && validBranchName(branch) ? branch : null
 }
 
 /** The tree that the agent has staged; null when there is none, it is not whole (a merge under way), or it cannot be read. */

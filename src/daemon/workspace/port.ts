@@ -28,6 +28,15 @@ export interface WorkspaceRequest {
   readonly signal: AbortSignal
   /** The run will be in a sandbox: a worktree gets a git folder of the agent's own, with this author for its commits. */
   readonly isolatedFor?: GitAuthor
+  /** Which sandboxed runs share their conversations with it. */
+  readonly company?: Company
+}
+
+/** Sandboxed runs of one repository share conversations when these are equal. */
+export interface Company {
+  readonly team: string
+  /** Its id; `default` for none. */
+  readonly profile: string
 }
 
 export interface Workspace {
@@ -53,6 +62,8 @@ export interface Workspace {
   readonly cloneDir?: string
   /** The agent is kept in, and may not read all that the daemon does. */
   readonly sandboxed?: true
+  /** Of a sandboxed run; absent: an older daemon prepared it. */
+  readonly company?: Company
   /** The daemon's side: its own git folder for this workspace, its object store, and the index of the base. */
   readonly gitDir: string
   readonly objectDir: string

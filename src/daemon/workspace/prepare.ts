@@ -24,9 +24,15 @@ export async function prepare(request: WorkspaceRequest): Promise<Workspace> {
   await takeBack(places, request.root)
   try {
     const made = await prepareByMode(request)
-    const { isolatedFor, signal } = request
+    const { isolatedFor, company, signal } = request
     const workspace: Workspace =
-      isolatedFor === undefined ? made : { ...(await makeClone(made, isolatedFor, signal)), sandboxed: true }
+      isolatedFor === undefined
+        ? made
+        : {
+            ...(await makeClone(made, isolatedFor, signal)),
+            sandboxed: true,
+            ...(company === undefined ? {} : { company }),
+          }
     writeFileAtomic(places.done, JSON.stringify(workspace))
     return workspace
   } catch (error) {

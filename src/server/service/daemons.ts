@@ -64,7 +64,9 @@ export function offerOf(record: DaemonRecord, profiles: readonly ProfileView[]):
     ),
     profiles: record.profiles.flatMap((id) => {
       const profile = profiles.find((each) => each.id === id)
-      return profile === undefined ? [] : [{ id, harness: profile.settings.harness ?? null }]
+      if (profile === undefined) return []
+      const { harness = null, sandbox } = profile.settings
+      return [{ id, harness, sandboxed: sandbox !== undefined && sandbox.runtime !== 'none' }]
     }),
     only,
   }
@@ -103,5 +105,5 @@ function viewDaemon({
 }
 
 function none(idOrName: string): Problem {
-  return new Problem('not_found', `there is no daemon ${JSON.stringify(idOrName)}`)
+  return new Problem('not_found', `there is no daemon ${JSON.stringify(idOrName)}; see: capstan daemon ls`)
 }

@@ -83,7 +83,8 @@ function* shown(tx: Tx, teamId: string, id: string): Work<MemberView> {
 /** Throws `not_found`. */
 export function* requireAccount(tx: Tx, teamId: string, idOrName: string): Work<Account> {
   const account = yield* accounts.findAccount(tx, teamId, idOrName)
-  if (account === null) throw new Problem('not_found', `there is no member ${JSON.stringify(idOrName)}`)
+  if (account === null)
+    throw new Problem('not_found', `there is no member ${JSON.stringify(idOrName)}; see: capstan member ls`)
   return account
 }
 

@@ -71,5 +71,5 @@ function requireOwn(id: string): void {
 }
 
 function none(id: string): Problem {
-  return new Problem('not_found', `there is no model ${JSON.stringify(id)}`)
+  return new Problem('not_found', `there is no model ${JSON.stringify(id)}; see: capstan model ls`)
 }

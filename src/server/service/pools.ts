@@ -56,5 +56,5 @@ export async function removePool(plane: Plane, caller: Caller, idOrName: string)
 }
 
 function none(idOrName: string): Problem {
-  return new Problem('not_found', `there is no pool ${JSON.stringify(idOrName)}`)
+  return new Problem('not_found', `there is no pool ${JSON.stringify(idOrName)}; see: capstan pool ls`)
 }

@@ -1,4 +1,4 @@
-// Whether a profile's settings can be meant: what contradicts itself is refused, what the catalog of models advises against is said.
+// Whether a profile's settings can be meant: what contradicts itself is refused, what the catalog of models or every host speaks against is said.
 
 import { Problem } from '../../core/problem.ts'
 import { formatDuration } from '../../lib/duration.ts'
@@ -41,8 +41,15 @@ function isProvider(prefix: string): boolean {
   return ['anthropic', 'openai', 'google', 'azure', 'mistral', 'groq', 'xai', 'deepseek', 'openrouter'].includes(prefix)
 }
 
-/** What the catalog says against the settings; nothing for a model that it does not know. */
+/** What speaks against the settings, though they can be meant. */
 export function* warningsOf(tx: Tx, teamId: string, settings: ProfileSettings): Work<string[]> {
+  const { disk, required } = settings.sandbox?.resources ?? {}
+  const unheld = 'resources.disk with required = true: no host can hold a disk limit as a whole, so none runs this'
+  return [...(disk !== undefined && required === true ? [unheld] : []), ...(yield* catalogSays(tx, teamId, settings))]
+}
+
+/** Nothing for a model that it does not know. */
+function* catalogSays(tx: Tx, teamId: string, settings: ProfileSettings): Work<string[]> {
   if (settings.model === undefined) return []
   const known = (yield* catalog(tx, teamId)).find((model) => isMeant(model, settings))
   if (known === undefined) return []

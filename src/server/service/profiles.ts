@@ -55,5 +55,5 @@ function* advice(tx: Tx, { teamId }: Caller, settings: ProfileSettings): Work<Pi
 }
 
 function none(idOrName: string): Problem {
-  return new Problem('not_found', `there is no profile ${JSON.stringify(idOrName)}`)
+  return new Problem('not_found', `there is no profile ${JSON.stringify(idOrName)}; see: capstan profile ls`)
 }

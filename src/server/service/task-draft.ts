@@ -16,7 +16,7 @@ import { attached } from './attachments.ts'
 import { continuing } from './continuing.ts'
 import { refuseUnfitSchema } from './output-schema.ts'
 import type { Resolved } from './task-names.ts'
-import { resolveNames } from './task-names.ts'
+import { builtInHarnesses, resolveNames } from './task-names.ts'
 
 export interface Draft {
   readonly id: TaskId
@@ -48,6 +48,7 @@ function* draftTask(tx: Tx, draft: Draft): Work<NewTask> {
   const body = earlier?.body ?? draft.body
   refuseUnfit(body, tx.now)
   const names = yield* resolveNames(tx, caller.teamId, body)
+  refuseUnfitHarness(body, names)
   const cause = yield* findCause(tx, caller.teamId, body.causeId)
   yield* requireNamedTasks(tx, caller.teamId, body)
   const workspace = workspaceOf(body, names)
@@ -97,6 +98,20 @@ function refuseUnfit(body: TaskCreate, now: number): void {
     throw new Problem('contradiction', `expiresAt ${body.expiresAt} is not after runAt ${body.runAt}`)
   if (body.claimCondition !== undefined && depth(body.claimCondition) > maxConditionDepth)
     throw new Problem('invalid_request', `claimCondition is nested deeper than ${maxConditionDepth} levels`)
+}
+
+/** What the harness named, or the one of every allowed profile, can never do. */
+function refuseUnfitHarness({ harness, model, thinkingLevel, interactive }: TaskCreate, { profiles }: Resolved): void {
+  const named = new Set(harness === undefined ? profiles.map(({ settings }) => settings.harness) : [harness])
+  const [meant] = named.size === 1 ? named : []
+  const useless = model !== undefined ? 'model' : thinkingLevel !== undefined ? 'thinkingLevel' : null
+  if (meant === 'shell' && useless !== null)
+    throw new Problem('contradiction', `${useless} does not go with harness shell: a script has no model`)
+  if (meant !== undefined && interactive === true && !builtInHarnesses.includes(meant))
+    throw new Problem(
+      'contradiction',
+      `interactive does not go with harness ${meant}, which a host defined: only ${builtInHarnesses.join(', ')} run in a terminal`,
+    )
 }
 
 function* findCause(tx: Tx, teamId: string, causeId: string | undefined): Work<TaskRecord | null> {

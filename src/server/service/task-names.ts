@@ -19,7 +19,8 @@ export interface Resolved {
 }
 
 /** Harnesses that every host knows, installed or not; a host's own come from its offer. */
-const builtInHarnesses = ['claude-code', 'codex', 'gemini-cli', 'opencode', 'pi', 'shell']
+/** Each has a form for a terminal; those that a host defines in daemon.toml have none. */
+export const builtInHarnesses = ['claude-code', 'codex', 'gemini-cli', 'opencode', 'pi', 'shell']
 
 /** Looks up what the body names. One that names nothing costs no query. */
 export function* resolveNames(tx: Tx, teamId: string, body: TaskCreate): Work<Resolved> {

@@ -3,8 +3,8 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
+import type { Seated } from '../../../src/daemon/session/conversation-home.ts'
 import { conversationHome } from '../../../src/daemon/session/conversation-home.ts'
-import type { Workspace } from '../../../src/daemon/workspace/port.ts'
 import { systemClock } from '../../../src/lib/clock.ts'
 import type { Place } from '../workspace/place.ts'
 import { makePlace } from '../workspace/place.ts'
@@ -13,7 +13,7 @@ import { hourMs, makeHost } from './host.ts'
 const isolatedFor = { name: 'Ada', email: 'ada@example.org' }
 const name = '.claude/projects/-w-app/one.jsonl'
 
-function homeOf(stateDir: string, workspace: Pick<Workspace, 'sandboxed' | 'repoPath'>): string {
+function homeOf(stateDir: string, workspace: Seated): string {
   const home = conversationHome(stateDir, workspace)
   if (home === null) throw new Error('not sandboxed')
   return home
@@ -112,7 +112,7 @@ test('what a run on record could be gone on with stays as long as its record, al
   using place = makePlace()
   const host = makeHost(place)
   const repo = await place.repo('repo')
-  const workspace = await host.begin(repo, { isolatedFor })
+  const workspace = await host.begin(repo, { isolatedFor, company: { team: 'team_1', profile: 'prof_1' } })
   const told = place.write(join(homeOf(host.stateDir, workspace), name), 'own\n')
   await host.end(workspace, 'failed', 0)
   place.write(join(workspace.path, 'new.txt'), 'not in the checkpoint') // so that it is kept

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { claudeCode } from '../../../src/daemon/harness/claude-code.ts'
-import { cleanPath, passedBy, runEnvironment } from '../../../src/daemon/harness/environment.ts'
+import { cleanPath, passedBy, runEnvironment, searchPath } from '../../../src/daemon/harness/environment.ts'
 import { makeHostProbe } from '../../../src/daemon/harness/probe.ts'
 import { readSecretDir } from '../../../src/daemon/harness/secret-dir.ts'
 import { packageRoot } from '../../../src/lib/package-files.ts'
@@ -55,6 +55,12 @@ test('what the harness, the profile and the secrets folder name passes; secrets 
     NEEDED: 'n',
     QUIET: '1',
   })
+})
+
+test('the search path by which a setup is kept is the same for all runs, also where each has commands of its own', () => {
+  const host = { PATH: '/bin:/usr/bin' }
+  const pathOf = (id: string) => runEnvironment({ ...base, host, run: { ...run, commands: `/mcp/${id}/bin` } }).PATH
+  expect(['a', 'b'].map(pathOf)).toEqual([`${searchPath(host)}:/mcp/a/bin`, `${searchPath(host)}:/mcp/b/bin`])
 })
 
 test('npm’s and our own variables never pass, whoever names them', () => {

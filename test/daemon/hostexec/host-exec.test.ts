@@ -67,6 +67,37 @@ describe('a rule of the profile', () => {
   })
 })
 
+describe('a rule that excludes main', () => {
+  it('asks a person about every push that could come to it', async () => {
+    await opened({ rules: [push] })
+    await world.commit('one')
+    await world.inside('branch', '-M', 'main')
+    const others = [
+      ['HEAD'],
+      ['@'],
+      [],
+      ['refs/heads/mai*:refs/heads/mai*'],
+      ['--all'],
+      [':'],
+      ['-d', 'x'],
+      ['+HEAD:refs/heads/x'],
+    ].map((words) => ['git', 'push', 'origin', ...words])
+    const answers = others.map((argv) => world.exec(...argv))
+    await until('the requests', () => world.asks.length === others.length)
+    for (const { key } of world.asks) world.run.answer(key, { label: 'Deny', text: null })
+    for (const answer of await Promise.all(answers)) expect(answer.text).toContain('a person denied it')
+    expect(world.notices).toEqual([])
+  })
+
+  it('lets a branch go by HEAD', async () => {
+    await opened({ rules: [push] })
+    await world.inside('switch', '-q', '-c', 'feature')
+    const commit = await world.commit('one')
+    expect(await world.exec('git', 'push', 'origin', 'HEAD')).toMatchObject({ exitCode: 0 })
+    expect(await world.atForge('feature')).toBe(commit)
+  })
+})
+
 describe('a person', () => {
   it('sees the exact words and the folder, and allows once', async () => {
     await opened()
@@ -174,6 +205,23 @@ function commandLine(pid: number): string {
     return '' // it ended under this look
   }
 }
+
+describe('a credential in a remote’s address', () => {
+  it('is in no answer and in no transcript', async () => {
+    const password = 'pa%24sword-0123'
+    world = new HostWorld({ rules: [anyGit] })
+    forge = await startForge(world.place.path('forge'), decodeURIComponent(password))
+    const { host } = forge
+    await world.open(() => `http://ada:${password}@${host}/app.git`)
+    await world.commit('one')
+    for (const words of [['ls-remote'], ['push', 'origin', 'HEAD:refs/heads/feature'], ['fetch', 'origin']]) {
+      const answer = await world.exec('git', ...words)
+      expect(answer).toMatchObject({ exitCode: 0 })
+      expect(answer.text).not.toMatch(/pa%24sword|pa\$sword|ada:/)
+    }
+    expect(JSON.stringify(world.run.steps)).not.toMatch(/pa%24sword|pa\$sword/)
+  })
+})
 
 describe('another program that the owner named', () => {
   it('runs in the workspace’s folder and nowhere else, with nothing of the run in its environment', async () => {

@@ -7,11 +7,12 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Harness } from '../../../src/daemon/harness/port.ts'
 import { shell } from '../../../src/daemon/harness/shell.ts'
 import { openJournal } from '../../../src/daemon/journal/journal.ts'
-import { followAgent, orphanMs } from '../../../src/daemon/run/agent.ts'
+import { followAgent, orphanMs, promptOf } from '../../../src/daemon/run/agent.ts'
 import type { RunDeps } from '../../../src/daemon/run/deps.ts'
 import { awaitExit } from '../../../src/daemon/run/ending.ts'
 import { told } from '../../../src/daemon/run/flood.ts'
 import { joined } from '../../../src/daemon/run/joined.ts'
+import type { Held } from '../../../src/daemon/run/own-config.ts'
 import { touchRun } from '../../../src/daemon/supervisor/run.ts'
 import { readFileIfThere } from '../../../src/lib/atomic-file.ts'
 import { systemClock } from '../../../src/lib/clock.ts'
@@ -130,4 +131,15 @@ test('an agent without a daemon lives as long as its task can come back, by the 
   expect(orphanMs(server, asksNothing)).toBe(900_000)
   expect(orphanMs(server, asks(120_000))).toBe(720_000)
   expect(orphanMs({ ...server, leaseTtlMs: 15_000 }, asksNothing)).toBe(690_000)
+})
+
+test('a script is run as it was written, whatever another agent would be told around it', () => {
+  const context = [{ slug: 'style', text: 'Be brief.', binding: 'prompt_prefix' }]
+  const task = { prompt: 'date', expect: 'output', outputSchema: null, context, attachments: [{ name: 'a', cid: 'c' }] }
+  const assignment = { task, profile: null } as unknown as Assignment // what is read of it
+  const resumed = { sessionRef: null, preface: 'Note: the branch moved\n\n', notices: [] }
+  const run = { cwd: '/', runDir: '/run', resumed, held: { instructions: 'AGENTS.md' } as Held } // the same
+  expect(promptOf(assignment, { ...run, harness: shell as Harness }, true)).toBe('date')
+  const words = promptOf(assignment, { ...run, harness: { ...shell, explicit: false } as Harness }, true)
+  expect(words).toMatch(/^Be brief\.\n\nNote: the branch moved\n\ndate\n\n.*AGENTS\.md/)
 })

@@ -182,14 +182,20 @@ describe.skipIf(without !== null)('a sandboxed agent', () => {
   })
 })
 
-test('the conversations of sandboxed runs are looked for where they are kept, by repository', () => {
+test('the conversations of sandboxed runs are looked for where they are kept, by team, repository and profile', () => {
   const host = makeHostProbe({ HOME: '/home/me', CODEX_HOME: '/x', PATH: '/usr/bin' })
-  const boxed = { sandboxed: true, repoPath: '/code/app' } as const
+  const company = { team: 'team_1', profile: 'prof_1' }
+  const boxed = { sandboxed: true, repoPath: '/code/app', company } as const
   expect(conversationHost(host, '/state', { repoPath: '/code/app' }).env.HOME).toBe('/home/me')
   const home = conversationHost(host, '/state', boxed).env.HOME ?? ''
-  expect(home).toMatch(/^\/state\/conversations\/app-[0-9a-f]{8}$/)
+  expect(home).toMatch(/^\/state\/conversations\/app-[0-9a-f]{16}$/)
   expect(codex.sessionRoot?.(conversationHost(host, '/state', boxed), { cwd: '/w' })).toBe(`${home}/.codex/sessions`)
-  expect(conversationHome('/state', { ...boxed, repoPath: '/other/app' })).not.toBe(home)
+  const others = [
+    { ...boxed, repoPath: '/other/app' },
+    { ...boxed, company: { ...company, profile: 'prof_2' } },
+    { ...boxed, company: { ...company, team: 'team_2' } },
+  ].map((each) => conversationHome('/state', each))
+  expect(new Set([home, ...others]).size).toBe(4)
 })
 
 test('Gemini CLI’s conversation of a run in a sandbox is found by the mark in its folder', async () => {

@@ -34,8 +34,8 @@ describe('the settings of a sandbox', () => {
   ])('refuse the host %j', (text, sentence) => expect(host(text)).toBe(sentence))
 
   test.each([
-    [{ resources: { memory: '4 gigs' } }, 'a size such as 512MiB or 4GB'],
-    [{ resources: { memory: '0GB' } }, 'a size such as 512MiB or 4GB'],
+    [{ resources: { memory: '4 gigs' } }, '"4 gigs" is not a size such as 512MiB or 4GB'],
+    [{ resources: { memory: '0GB' } }, '"0GB" is not a size such as 512MiB or 4GB'],
     [
       { filesystem: { write: ['src'] } },
       'an absolute path, or one that begins with ~/: the workspace itself is writable already',

@@ -1,6 +1,16 @@
 // A conversation's files as one piece: what another host may have written into it does no harm.
 
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
@@ -58,6 +68,17 @@ test('a conversation that went on here is not cut back to an older copy', () => 
   writeFileSync(join(dir, 'a.jsonl'), 'one\ntwo\n')
   writeBundle({ version: 1, ...of, files: [{ name: 'a.jsonl', text: 'one\n' }] }, dir)
   expect(readFileSync(join(dir, 'a.jsonl'), 'utf8')).toBe('one\ntwo\n')
+})
+
+test('what an agent made huge is neither read nor compared whole: it is left where it goes on, else replaced', () => {
+  const [on, other] = [join(dir, 'a.jsonl'), join(dir, 'b.jsonl')]
+  writeFileSync(on, 'one\n')
+  writeFileSync(other, 'EVIL')
+  for (const path of [on, other]) truncateSync(path, 3_000_000_000)
+  const files = ['a.jsonl', 'b.jsonl'].map((name) => ({ name, text: 'one\n' }))
+  writeBundle({ version: 1, ...of, files }, dir)
+  expect([on, other].map((path) => statSync(path).size)).toEqual([3_000_000_000, 4])
+  expect(readBundle(of, dir, [on])).toBeNull()
 })
 
 test('files are not written through a link that lies in their place', () => {

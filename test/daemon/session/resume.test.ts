@@ -85,11 +85,17 @@ test('a conversation of Pi names the folder in which it goes on', async () => {
 describe('the conversation of a sandboxed run', () => {
   const ref = '0197aaaa-bbbb'
   const boxed = { sandboxed: true, repoPath: '/code/app' } as const
+  const of = (profile: string) => ({ ...boxed, company: { team: 'team_1', profile } })
   const place = (workspace: Parameters<typeof conversationHome>[1]) =>
     join(conversationHome(join(dir, 'state'), workspace) ?? join(dir, 'home'), '.codex/sessions/2026/11/21')
 
   /** Goes on in `after` from a run of Codex, or of an agent that keeps all in one file, in `before`. */
-  function goOnFrom(before: object, after: Parameters<typeof conversationHome>[1], harness: Harness = codex) {
+  function goOnFrom(
+    before: object,
+    after: Parameters<typeof conversationHome>[1],
+    harness: Harness = codex,
+    uploaded: Uint8Array | null = null,
+  ) {
     const folder = join(dir, 'state/workspaces/att_1')
     mkdirSync(folder, { recursive: true })
     writeFileSync(join(folder, 'workspace.json'), JSON.stringify({ path: join(dir, 'before'), ...before }))
@@ -102,18 +108,19 @@ describe('the conversation of a sandboxed run', () => {
       checkpointSha: null,
     }
     const from = { taskId: 'task_1', attemptId: 'att_1', daemonId: 'dmn_1', harness: harness.name, summary: '' }
-    const rest = { mode: 'extend', handoff: false, sessionRef: ref, sessionCid: null, diffCid: null } as const
+    const rest = { mode: 'extend', handoff: false, sessionRef: ref, diffCid: null } as const
+    const sessionCid = uploaded === null ? null : 'sha256-x'
     const where = {
       stateDir: join(dir, 'state'),
       cwd: dir,
       subfolder: null,
       host: makeHostProbe({ HOME: join(dir, 'home') }),
     }
-    const fetch = () => Promise.reject(new Error('not asked'))
+    const fetch = async () => uploaded ?? Promise.reject(new Error('not asked'))
     return resume({
       ...where,
       workspace: after,
-      continuation: { ...nothing, ...from, ...rest },
+      continuation: { ...nothing, ...from, ...rest, sessionCid },
       harness,
       fetch,
       drift: [],
@@ -129,6 +136,28 @@ describe('the conversation of a sandboxed run', () => {
     writeFileSync(join(place(before), `rollout-1-${ref}.jsonl`), '{}\n')
     expect(await goOnFrom(before, after)).toMatchObject({ sessionRef: ref })
     expect(readdirSync(place(after))).toEqual([`rollout-1-${ref}.jsonl`])
+  })
+
+  test.each([codex, { ...shell, sessionFiles: () => ['all.db'] }])(
+    'is not read by a run of another profile: without an upload it is told as not resumable',
+    async (harness) => {
+      mkdirSync(place(of('prof_1')), { recursive: true })
+      writeFileSync(join(place(of('prof_1')), `rollout-1-${ref}.jsonl`), 'EVIL\n')
+      await expect(goOnFrom(of('prof_1'), of('prof_2'), harness)).rejects.toMatchObject({
+        reason: 'not_resumable',
+        message: expect.stringContaining('sandboxed runs of another profile keep theirs apart'),
+      })
+      expect(await goOnFrom(of('prof_1'), of('prof_1'), harness)).toMatchObject({ sessionRef: ref })
+    },
+  )
+
+  test('goes on in another profile with what was uploaded', async () => {
+    mkdirSync(place(of('prof_1')), { recursive: true })
+    const name = `2026/11/21/rollout-1-${ref}.jsonl`
+    writeFileSync(join(place(of('prof_1')), `rollout-1-${ref}.jsonl`), 'EVIL\n')
+    const uploaded = pack({ version: 1, harness: codex.name, ref, files: [{ name, text: 'uploaded\n' }] })
+    expect(await goOnFrom(of('prof_1'), of('prof_2'), codex, uploaded)).toMatchObject({ sessionRef: ref })
+    expect(readFileSync(join(place(of('prof_2')), `rollout-1-${ref}.jsonl`), 'utf8')).toBe('uploaded\n')
   })
 
   test('is not taken for one of the user’s, where its agent keeps it in a file that cannot be carried', async () => {
