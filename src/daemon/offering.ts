@@ -67,8 +67,9 @@ export class Offering {
   /** Looks at everything. True when the offer is another than before. */
   async survey(signal: AbortSignal): Promise<boolean> {
     const harnesses = await this.#detect()
-    const [repos, profiles] = await Promise.all([this.#repos(signal), this.#profiles(harnesses)])
-    return this.#set({ repos, harnesses, profiles })
+    const [repos, { profiles, lacking }] = await Promise.all([this.#repos(signal), this.#profiles(harnesses)])
+    const isNarrowed = this.#options.profiles.length > 0 && profiles.length === 0
+    return this.#set({ repos, harnesses: isNarrowed ? harnesses.map(unready(lacking)) : harnesses, profiles })
   }
 
   /** Looks at the quotas alone. True when the offer is another than before. */
@@ -151,17 +152,24 @@ export class Offering {
     })
   }
 
-  async #profiles(harnesses: readonly HarnessFound[]): Promise<string[]> {
+  /** `lacking`: why others were left out, in words. */
+  async #profiles(
+    harnesses: readonly HarnessFound[],
+  ): Promise<{ readonly profiles: string[]; readonly lacking: string[] }> {
     const { profiles, client, log } = this.#options
-    if (profiles.length === 0) return []
+    if (profiles.length === 0) return { profiles: [], lacking: [] }
     const { items } = await client.call('listProfiles', {})
     const wanted = profiles.map((name) => known(items, name))
-    return wanted.flatMap((profile) => {
+    const offered = wanted.map((profile) => {
       const harness = harnesses.find((each) => each.name === profile.settings.harness) ?? null
       const lacking = [...preflight(profile.settings, harness, this.#options.probe()), ...this.#unsafe(profile)]
       if (lacking.length > 0) log.warn({ profile: profile.name, lacking }, 'profile not offered')
-      return lacking.length === 0 ? [profile.id] : []
+      return { id: profile.id, words: `${profile.name} (${lacking.join('; ')})`, isServed: lacking.length === 0 }
     })
+    return {
+      profiles: offered.filter((each) => each.isServed).map((each) => each.id),
+      lacking: offered.filter((each) => !each.isServed).map((each) => each.words),
+    }
   }
 
   /** What a profile's sandbox lacks here, or the host's policy asks of it. */
@@ -174,6 +182,12 @@ export class Offering {
     if (!boxed && policy.requireSandbox) return ["the host's policy.toml says requireSandbox = true, and it has none"]
     return []
   }
+}
+
+/** A host that was given profiles and can serve none must not take work without one: a profile may be what keeps agents in a sandbox. */
+function unready(lacking: readonly string[]): (each: HarnessFound) => HarnessFound {
+  const problem = `the host can serve none of its profiles: ${lacking.join(', ')}`
+  return (each) => ({ ...each, ready: false, problem: each.problem ?? problem.slice(0, 1_000) })
 }
 
 /** What the repository's trusted file names for tasks that name no harness, as it is at HEAD; null: nothing. */

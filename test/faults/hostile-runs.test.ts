@@ -57,6 +57,18 @@ test('a host that allows no shell runs no check of a task, and says so', async (
   expect(existsSync(mark)).toBe(false)
 })
 
+test('a host that can serve none of its profiles takes no work without one, and says why', async () => {
+  const field = await make()
+  await field.client.call('createProfile', { body: { name: 'needy', harness: 'shell', requiredEnv: ['NOT_THERE'] } })
+  await field.host('box', { args: ['--profile', 'needy'] })
+  const { id } = await field.add('echo x > f', { repo: 'app' })
+  const why = await field.world.until('the reason', async () => {
+    const task = await field.task(id)
+    return task.why?.includes('NOT_THERE') === true ? task : null
+  })
+  expect([why.state, why.attempts]).toEqual(['queued', []])
+})
+
 test('what setup leaves behind is not the agent’s change', async () => {
   const field = await make()
   await withRepoFile(field, 'setup = ["echo made > generated.txt"]\n')

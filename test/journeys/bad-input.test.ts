@@ -50,7 +50,7 @@ describe('a task with', () => {
 
   it('a prompt of 10 MB', async () => {
     const ran = await world.capstan(['task', 'add', '--prompt-file', '-'], { input: 'x'.repeat(10_000_000) })
-    refused(ran, 64, ['10'])
+    refused(ran, 64, ['9.6 MiB'])
   })
 
   it('a harness that contradicts its profile', async () => {

@@ -138,8 +138,8 @@ describe('what a profile and a task give', () => {
       const { code, stderr } = await world.capstan(['task', 'add', 'x', '--repo', 'app', ...args], { env })
       return `${code}: ${stderr}`
     }
-    expect(await refusal('--attach', file('huge.bin'))).toMatch(/huge\.bin has 11\.5 MB, and at most 10\.5 MB/)
-    expect(await refusal('--context', file('long.md'))).toMatch(/long\.md has 66\.6 KB, and at most 65\.5 KB/)
+    expect(await refusal('--attach', file('huge.bin'))).toMatch(/huge\.bin has 11 MiB, and at most 10 MiB/)
+    expect(await refusal('--context', file('long.md'))).toMatch(/long\.md has 65 KiB, and at most 64 KiB/)
     expect(await refusal('--context', `${file('ticket.md')}:telepathy`)).toMatch(
       /no binding telepathy, only skill, context_inline/,
     )

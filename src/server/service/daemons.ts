@@ -80,7 +80,10 @@ function usable({ ready, exhaustedUntil }: HarnessFound): boolean {
 /** The same with its load, for the sentence about why a task is queued. `profiles`: at least those it serves. */
 export function candidateOf(record: DaemonRecord, profiles: readonly ProfileView[], now: number): Candidate {
   const { name, draining, running, maxAgents, shortOf } = record
-  const problems = record.harnesses.filter((found) => found.problem !== null && found.explicit !== true)
+  // that of a harness which is only taken by name comes last: it is rarely what a task without one lacks
+  const problems = record.harnesses
+    .filter((found) => found.problem !== null)
+    .toSorted((a, b) => Number(a.explicit === true) - Number(b.explicit === true))
   const harnessProblems = new Map(problems.map((found) => [found.name, found.problem ?? '']))
   const spent = new Map(
     record.harnesses.flatMap((found) =>
