@@ -94,7 +94,7 @@ it('a prompt that is a megabyte too long is refused before it is sent', async ()
   })
   expect(code).toBe(64)
   expect(err).toBe(
-    'capstan: the prompt has 10 MB, and at most 1 MB is taken\n  Send less; put long text into a file of the repository.\n',
+    'capstan: the prompt has 9.6 MiB, and at most 1 MiB is taken\n  Send less; put long text into a file of the repository.\n',
   )
 })
 
